@@ -152,8 +152,14 @@ def test_an_interrupt_reaches_the_program(flows: Path) -> None:
         "import chem_flow\ntry: chem_flow.run('slow.yaml', progress=True)\nexcept KeyboardInterrupt: print('stopped')"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    # A shell makes background processes ignore Ctrl-C, which Python respects, so the signal is reset first.
     python = subprocess.Popen(
-        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert python.stderr is not None
     for line in python.stderr:

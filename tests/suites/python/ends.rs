@@ -1,5 +1,6 @@
 //! How steps end before their time: they are stopped, want too much memory, or the program is killed.
 
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
 use serde_json::json;
@@ -17,10 +18,15 @@ import pyarrow as pa
 from chem_flow import Context, step
 
 
+def note(*pids):
+    part = Path(f"part-{os.getpid()}")
+    part.write_text(" ".join(map(str, pids)))
+    part.rename(f"pids-{os.getpid()}")
+
+
 def wait():
     child = subprocess.Popen(["sleep", "1000"])
-    Path("pids.part").write_text(f"{os.getpid()} {child.pid}")
-    os.rename("pids.part", "pids")
+    note(os.getpid(), child.pid)
     child.wait()
 
 
@@ -38,8 +44,7 @@ def whole(table: pa.Table) -> pa.Table:
 
 @step("lab.asking", version=1)
 def asking(table: pa.Table, context: Context) -> pa.Table:
-    Path("pids.part").write_text(f"{os.getpid()}")
-    os.rename("pids.part", "pids")
+    note(os.getpid())
     try:
         while True:
             context.check_cancelled()
@@ -47,14 +52,34 @@ def asking(table: pa.Table, context: Context) -> pa.Table:
         Path("asked").touch()
 "#;
 
-/// Starts the flow, and returns the program, and the processes of its step.
-fn started(place: &Place) -> (Child, Vec<String>) {
-    let mut run = place.command(&["run", "flow.yaml", "-q"]);
+/// Starts the flow, and returns the program once its step runs.
+fn started(place: &Place) -> Child {
+    let mut run = place.command_in_foreground(&["run", "flow.yaml", "-q"]);
     let child = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    until("the step runs", || place.path().join("pids").exists());
-    let text = std::fs::read_to_string(place.path().join("pids")).unwrap();
-    std::fs::remove_file(place.path().join("pids")).unwrap();
-    (child, text.split(' ').map(str::to_owned).collect())
+    until("the step runs", || !noted(place).is_empty());
+    child
+}
+
+/// Returns the files in which the workers have noted processes, with the processes.
+fn noted(place: &Place) -> Vec<(PathBuf, Vec<String>)> {
+    let files = std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("pids-"));
+    files
+        .map(|path| {
+            let pids = std::fs::read_to_string(&path).unwrap().split(' ').map(str::to_owned).collect();
+            (path, pids)
+        })
+        .collect()
+}
+
+/// Waits until all workers, of which some may only have begun, and their children are gone.
+fn wait_until_gone(place: &Place) {
+    until("the workers and their children are gone", || {
+        noted(place).iter().flat_map(|(_, pids)| pids).all(|pid| is_gone(pid))
+    });
+    for (path, _) in noted(place) {
+        std::fs::remove_file(path).unwrap();
+    }
 }
 
 /// Returns whether a process has exited. A zombie has, even if nothing reaps it.
@@ -69,13 +94,11 @@ fn ctrl_c_stops_the_step_and_its_workers() {
     let Some(place) = Place::with(WAITING) else { return };
     for step in ["lab.row", "lab.whole", "lab.asking"] {
         place.flow(&format!("{{ id: it, uses: {step} }}"));
-        let (mut child, pids) = started(&place);
+        let mut child = started(&place);
         assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
         let status = child.wait().unwrap();
         assert_eq!(status.code(), Some(130), "{step}");
-        for pid in pids {
-            until("the worker and its child are gone", || is_gone(&pid));
-        }
+        wait_until_gone(&place);
         let run = place.chem(&["show", "@last", "--format", "json"]).expect(0).json();
         assert_eq!(run["status"], "interrupted", "{step}");
     }
@@ -87,14 +110,13 @@ fn no_process_outlives_a_program_that_is_killed() {
     let Some(place) = Place::with(WAITING) else { return };
     for step in ["lab.row", "lab.whole"] {
         place.flow(&format!("{{ id: it, uses: {step} }}"));
-        let (mut child, pids) = started(&place);
-        assert!(pids.len() == 2 && !pids.iter().any(|pid| is_gone(pid)), "{pids:?}");
+        let mut child = started(&place);
+        let noted = noted(&place);
+        assert!(noted.iter().all(|(_, pids)| pids.len() == 2 && !pids.iter().any(|pid| is_gone(pid))), "{noted:?}");
         // SIGKILL, on Unix.
         child.kill().unwrap();
         child.wait().unwrap();
-        for pid in pids {
-            until("the worker and its child are gone", || is_gone(&pid));
-        }
+        wait_until_gone(&place);
     }
 }
 

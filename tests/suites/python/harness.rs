@@ -142,7 +142,18 @@ impl Place {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chem-alone"));
+        self.program(Command::new(env!("CARGO_BIN_EXE_chem-alone")), arguments)
+    }
+
+    /// Returns a command like [`Self::command`] that Ctrl-C stops. A shell makes background processes ignore Ctrl-C, which the
+    /// program respects, so the signals are reset first.
+    pub fn command_in_foreground(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("env");
+        command.arg("--default-signal=INT,TERM,HUP").arg(env!("CARGO_BIN_EXE_chem-alone"));
+        self.program(command, arguments)
+    }
+
+    fn program(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         for variable in ["CHEM_STORE", "DATABASE_URL", "RUST_LOG", "CLICOLOR_FORCE", "VIRTUAL_ENV"] {
             command.env_remove(variable);

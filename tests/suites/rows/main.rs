@@ -83,7 +83,7 @@ fn examples() -> Vec<(&'static str, Value)> {
             ("molecules.scaffold", json!({})),
             ("molecules.standardize", json!({"operations": ["disconnect_metals", "normalize", "reionize", "largest_fragment", "neutralize", "canonical_tautomer"]})),
             ("molecules.from_table", json!({"smiles": "smiles"})),
-            ("molecules.from_table", json!({"smiles": "spelled", "name": "a", "fail_above": 0.9})),
+            ("molecules.from_table", json!({"smiles": "spelled", "name": "a", "fail_above": 1})),
             ("properties.prefer", json!({"property": "p", "from": ["b", "a"], "policy": "agree", "tolerance": 1})),
             ("properties.prefer", json!({"property": "p", "from": ["b", "a"], "policy": "median"})),
         ]);
