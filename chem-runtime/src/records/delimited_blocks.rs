@@ -134,26 +134,16 @@ fn on_all_cores<'t, T: Send>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::all_texts::all_texts;
     use super::super::delimited_records::RawRecord;
     use super::*;
-
-    /// All texts of at most `length` of these characters.
-    fn texts(characters: &str, length: usize) -> Vec<String> {
-        let (mut all, mut longest) = (vec![String::new()], vec![String::new()]);
-        for _ in 0..length {
-            longest =
-                longest.iter().flat_map(|text| characters.chars().map(move |next| format!("{text}{next}"))).collect();
-            all.extend(longest.iter().cloned());
-        }
-        all
-    }
 
     type Read = (u64, Vec<u8>, Result<StringRecord, String>);
 
     #[test]
     fn the_blocks_of_a_text_have_its_records() {
         let layout = Layout::delimited_by(b',');
-        for text in texts("a,\"\n\r", 5) {
+        for text in all_texts("a,\"\n\r", 5) {
             let text = format!("a,b\n{text}");
             let mut whole: Vec<Read> = Vec::new();
             let mut records = Records::new(text.as_bytes(), b',');

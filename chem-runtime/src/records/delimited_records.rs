@@ -260,21 +260,11 @@ impl Broken {
 mod tests {
     use std::fmt::Write as _;
 
+    use super::super::all_texts::all_texts;
     use super::super::lines::lines;
     use super::super::write_delimited;
     use super::*;
     use crate::artifact::{Column, ColumnType, Table, Values};
-
-    /// All texts of at most `length` of these characters.
-    fn texts(characters: &str, length: usize) -> Vec<String> {
-        let (mut all, mut longest) = (vec![String::new()], vec![String::new()]);
-        for _ in 0..length {
-            longest =
-                longest.iter().flat_map(|text| characters.chars().map(move |next| format!("{text}{next}"))).collect();
-            all.extend(longest.iter().cloned());
-        }
-        all
-    }
 
     fn cells(record: &ByteRecord) -> Vec<String> {
         record.iter().map(|cell| String::from_utf8(cell.to_vec()).unwrap()).collect()
@@ -291,7 +281,7 @@ mod tests {
 
     #[test]
     fn every_line_is_in_exactly_one_record() {
-        for text in texts("a,\" \n\r", 6) {
+        for text in all_texts("a,\" \n\r", 6) {
             let filled: Vec<u64> = lines(text.as_bytes())
                 .filter(|line| !line.text.trim_ascii().is_empty())
                 .map(|line| line.number)
@@ -309,7 +299,7 @@ mod tests {
 
     #[test]
     fn remembering_a_broken_cell_changes_no_result() {
-        for text in texts("a,\"\n", 7) {
+        for text in all_texts("a,\"\n", 7) {
             let mut records = Records::new(text.as_bytes(), b',');
             loop {
                 let mut afresh = Records::new(text.as_bytes(), b',');
@@ -325,7 +315,7 @@ mod tests {
 
     #[test]
     fn written_rows_read_back() {
-        let all: Vec<String> = texts("a,\" \n\r", 3).into_iter().filter(|text| text.trim_ascii() == text).collect();
+        let all: Vec<String> = all_texts("a,\" \n\r", 3).into_iter().filter(|text| text.trim_ascii() == text).collect();
         let column = |name, values: Vec<&String>| (Column::new(name, ColumnType::Text), Values::texts(values));
         let table = Table::new([column("a", all.iter().collect()), column("b", all.iter().rev().collect())]).unwrap();
         let mut text = Vec::new();

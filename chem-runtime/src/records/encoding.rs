@@ -170,7 +170,7 @@ impl<'n> Decoder<'n> {
         if let Some(at) = piece.iter().position(|byte| NOT_WINDOWS_1252.contains(byte)) {
             let line = self.lines + lines(&piece[..at]) + 1;
             return Err(StepError::new(format!(
-                "line {line} of `{}` is not Windows-1252 text: it has the byte 0x{:02x}, which is no character; \
+                "line {line} of `{}` is not Windows-1252 text: it has the byte 0x{:02x}, which encodes no character; \
                  check `encoding`",
                 self.name, piece[at]
             )));

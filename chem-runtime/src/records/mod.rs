@@ -5,6 +5,8 @@
 // Some of it has no other user than the chemistry.
 #![cfg_attr(not(feature = "chemistry"), allow(dead_code, unused_imports))]
 
+#[cfg(test)]
+mod all_texts;
 mod columns;
 mod decode;
 mod delimited_blocks;

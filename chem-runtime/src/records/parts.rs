@@ -88,24 +88,14 @@ fn fill(text: &mut Vec<u8>, reader: &mut dyn Read, wanted: usize) -> std::io::Re
 
 #[cfg(test)]
 mod tests {
+    use super::super::all_texts::all_texts;
     use super::super::delimited_records::Records;
     use super::super::lines::lines_of_part;
     use super::*;
 
-    /// All texts of at most `length` of these characters.
-    fn texts(characters: &str, length: usize) -> Vec<String> {
-        let (mut all, mut longest) = (vec![String::new()], vec![String::new()]);
-        for _ in 0..length {
-            longest =
-                longest.iter().flat_map(|text| characters.chars().map(move |next| format!("{text}{next}"))).collect();
-            all.extend(longest.iter().cloned());
-        }
-        all
-    }
-
     #[test]
     fn the_parts_of_a_text_have_its_records() {
-        for text in texts("a,\"\n\r", 7) {
+        for text in all_texts("a,\"\n\r", 7) {
             let told = |record: super::super::delimited_records::RawRecord<'_>| {
                 (record.line, record.raw.to_vec(), record.cells.map(|cells| format!("{cells:?}")))
             };
@@ -125,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_text_have_its_lines() {
-        for text in texts("a\n\r", 8) {
+        for text in all_texts("a\n\r", 8) {
             let told = |line: super::super::lines::Line<'_>| (line.number, line.text.to_vec());
             let whole: Vec<_> = super::super::lines::lines(text.as_bytes()).map(told).collect();
             for length in 1..=text.len() {
