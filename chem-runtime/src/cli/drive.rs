@@ -60,17 +60,18 @@ impl RunPlan {
         Ok(Self { directory, manifest, ..self })
     }
 
-    /// Returns the plan with the current path of the manifest, if the user gives it. The manifest must give the flow that the
-    /// run with these events recorded; retries, timeouts and gates may differ.
+    /// Returns the plan of an existing run at the current path of its manifest, if the user gives it. The manifest must give
+    /// the flow that the run recorded; retries, timeouts and gates may differ.
     pub(super) fn moved(
-        self,
         shared: &Shared,
         store: &dyn EventStore,
+        flow_id: FlowId,
         events: &[FlowEvent],
         manifest: &MovedManifest,
     ) -> Result<Self, Failure> {
-        let Some(path) = &manifest.path else { return Ok(self) };
-        let instance = replay(self.flow_id, events)?;
+        let plan = Self::stored(shared, flow_id, events, manifest.path.as_deref())?;
+        let Some(path) = &manifest.path else { return Ok(plan) };
+        let instance = replay(flow_id, events)?;
         match RecordedRun::of(store, &instance)?.compare_manifest(Some(path), &shared.step_types()?)? {
             ManifestComparison::Changed { changes, .. } if !changes.is_empty() => {
                 let error = RecordedRunError::ManifestChanged { path: path.clone(), changes };
@@ -80,7 +81,7 @@ impl RunPlan {
                 Err(RecordedRunError::ManifestInvalid { path: path.clone(), diagnostics }.into())
             }
             ManifestComparison::Same | ManifestComparison::Unavailable | ManifestComparison::Changed { .. } => {
-                self.at(path)
+                plan.at(path)
             }
         }
     }

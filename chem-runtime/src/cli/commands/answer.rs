@@ -72,12 +72,7 @@ pub(in crate::cli) fn approve(shared: &Shared, args: &ApproveArgs) -> Result<Exi
     let (reason, shown) = (args.answer.reason.clone(), args.answer.shown.clone());
     let store = runs::open_store(shared, OpenMode::Existing)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.answer.run.id)?;
-    let plan = RunPlan::stored(shared, flow_id, &events, args.manifest.path.as_deref())?.moved(
-        shared,
-        store.as_ref(),
-        &events,
-        &args.manifest,
-    )?;
+    let plan = RunPlan::moved(shared, store.as_ref(), flow_id, &events, &args.manifest)?;
     let signing = args.answer.signing(args.meaning.name())?;
     let answer = Answer { approved: true, data, reason, shown, signing };
     drive(

@@ -29,11 +29,6 @@ pub(in crate::cli) struct RetryArgs {
 pub(in crate::cli) fn run(shared: &Shared, args: &RetryArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Existing)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
-    let plan = RunPlan::stored(shared, flow_id, &events, args.manifest.path.as_deref())?.moved(
-        shared,
-        store.as_ref(),
-        &events,
-        &args.manifest,
-    )?;
+    let plan = RunPlan::moved(shared, store.as_ref(), flow_id, &events, &args.manifest)?;
     drive(shared, store, plan.reusing(&args.reuse)?.signed_by(&args.signers)?, Act::Retry(&args.reason))
 }
