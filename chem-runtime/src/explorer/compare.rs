@@ -8,9 +8,7 @@ use super::reply::{Page, Refusal, Reply};
 use super::{Asked, Explorer, PICTURE};
 use crate::flow::replay;
 use crate::store::StoredArtifacts;
-use crate::workbench::{
-    Change, Comparison, Difference, Example, FlowFacts, OutputComparison, RecordDifference, Side, diff,
-};
+use crate::workbench::{Change, Comparison, Example, FlowFacts, OutputComparison, Side, diff};
 
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
@@ -90,11 +88,7 @@ impl Compare {
         whole.extend(comparison.removed.iter().map(|step| format!("step {step} removed")));
         whole.extend(comparison.reordered.then(|| "the steps are in another order".to_owned()));
         whole.extend(comparison.statuses().map(|(was, is)| format!("status {} → {}", was.name(), is.name())));
-        let parted = comparison.parted().map(|step| {
-            let why =
-                if step.why.is_empty() { "the same work has another result".to_owned() } else { words(&step.why) };
-            (step.step.clone(), why)
-        });
+        let parted = comparison.parted().map(|step| (step.step.clone(), step.why_parted()));
         let steps = comparison.steps.iter().map(|step| StepChange {
             step: step.step.clone(),
             why: step.why.iter().map(ToString::to_string).collect(),
@@ -116,14 +110,9 @@ impl OutputChange {
     fn new(output: &OutputComparison) -> Self {
         let (words, records, more) = match &output.change {
             Change::Records(records) => {
-                let differ = records.added + records.removed + records.changed;
-                let listed: Vec<RecordChange> = records.examples.iter().map(RecordChange::new).collect();
-                let more = differ.saturating_sub(listed.len());
-                (counts(records), listed, more)
+                (records.in_words(), records.examples.iter().map(RecordChange::new).collect(), records.more())
             }
-            Change::Value { path, before, after } => (format!("{path}: {before} → {after}"), Vec::new(), 0),
-            Change::OneSided => ("only one of the two has this output".to_owned(), Vec::new(), 0),
-            Change::Unreadable(reason) => (reason.clone(), Vec::new(), 0),
+            other => (other.details(), Vec::new(), 0),
         };
         let artifacts = [output.before, output.after].map(|hash| hash.map(|hash| hash.to_string()));
         Self { name: output.output.clone(), artifacts, words, records, more }
@@ -155,25 +144,6 @@ impl RecordChange {
 /// Returns the name of a record, or its key, or the whole record if it has neither.
 fn name_of(record: &Value) -> Clipped {
     shown(record.get("name").unwrap_or(record))
-}
-
-fn counts(records: &RecordDifference) -> String {
-    let RecordDifference { added, removed, changed, by_column, reordered, columns_added, columns_removed, .. } =
-        records;
-    let mut words: Vec<String> = [("added", added), ("removed", removed), ("changed", changed)]
-        .into_iter()
-        .filter(|(_, count)| **count > 0)
-        .map(|(what, count)| format!("{count} {what}"))
-        .collect();
-    words.extend(by_column.iter().map(|(column, count)| format!("{column} in {count}")));
-    words.extend(columns_added.iter().map(|column| format!("column {column} added")));
-    words.extend(columns_removed.iter().map(|column| format!("column {column} removed")));
-    words.extend(reordered.then(|| "the same records in another order".to_owned()));
-    words.join(", ")
-}
-
-fn words(differences: &[Difference]) -> String {
-    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl Page for Compare {

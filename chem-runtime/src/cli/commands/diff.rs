@@ -17,7 +17,7 @@ use crate::evidence::PlanId;
 use crate::flow::replay;
 use crate::step::Files;
 use crate::store::{EventStore, OpenMode, StoredArtifacts};
-use crate::workbench::{self, Change, Comparison, Difference, Example, FlowFacts, RecordDifference, Side};
+use crate::workbench::{self, Change, Comparison, Example, FlowFacts, RecordDifference, Side};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DiffArgs {
@@ -100,31 +100,27 @@ fn render(comparison: &Comparison) -> String {
         line("flow fingerprint:", format!("{before} → {after}"));
     }
     if !comparison.params.is_empty() {
-        line("flow:", output::escape(&words(&comparison.params)));
+        line("flow:", output::escape(&comparison.params_in_words()));
     }
     if let Some(parted) = comparison.parted() {
-        let why = if parted.why.is_empty() { "the same work has another result".into() } else { words(&parted.why) };
-        line("diverged at", format!("{}: {}", styled(BOLD, &parted.step), output::escape(&why)));
+        line("diverged at", format!("{}: {}", styled(BOLD, &parted.step), output::escape(&parted.why_parted())));
     }
     let mut table = Table::new(&["step", "output", "added", "removed", "changed", ""]);
     for step in &comparison.steps {
         let name = (BOLD, step.step.clone());
         if step.outputs.is_empty() {
             let plain = || (DIM, String::new());
-            table.row([name.clone(), plain(), plain(), plain(), plain(), (DIM, words(&step.why))]);
+            table.row([name.clone(), plain(), plain(), plain(), plain(), (DIM, step.why_in_words())]);
         }
         for output in &step.outputs {
-            let (counts, words) = match &output.change {
+            let [added, removed, changed] = match &output.change {
                 Change::Records(records) => {
-                    ([records.added, records.removed, records.changed].map(|count| count.to_string()), of(records))
+                    [records.added, records.removed, records.changed].map(|count| count.to_string())
                 }
-                Change::Value { path, before, after } => (Default::default(), format!("{path}: {before} → {after}")),
-                Change::OneSided => (Default::default(), "only one of the two has this output".to_owned()),
-                Change::Unreadable(reason) => (Default::default(), reason.clone()),
+                _ => Default::default(),
             };
-            let [added, removed, changed] = counts;
-            let output = (DIM, output.output.clone());
-            table.row([name.clone(), output, (GOOD, added), (BAD, removed), (ODD, changed), (DIM, words)]);
+            let (output, words) = ((DIM, output.output.clone()), (DIM, output.change.details()));
+            table.row([name.clone(), output, (GOOD, added), (BAD, removed), (ODD, changed), words]);
         }
     }
     text.push('\n');
@@ -159,9 +155,8 @@ fn examples(of: &str, records: &RecordDifference) -> String {
         };
         text.push_str(&format!("  {line}\n"));
     }
-    let more = (records.added + records.removed + records.changed).saturating_sub(records.examples.len());
-    if more > 0 {
-        text.push_str(&format!("  {}\n", styled(DIM, &format!("and {more} more"))));
+    if records.more() > 0 {
+        text.push_str(&format!("  {}\n", styled(DIM, &format!("and {} more", records.more()))));
     }
     text
 }
@@ -173,20 +168,4 @@ fn name_of(record: &Value) -> String {
         other => other.to_string(),
     };
     output::escape(&name)
-}
-
-/// Describes the differences between records other than their counts.
-fn of(records: &RecordDifference) -> String {
-    let mut words: Vec<String> =
-        records.by_column.iter().map(|(column, count)| format!("{column} in {count}")).collect();
-    words.extend(records.columns_added.iter().map(|column| format!("column {column} added")));
-    words.extend(records.columns_removed.iter().map(|column| format!("column {column} removed")));
-    if records.reordered {
-        words.push("the same records in another order".to_owned());
-    }
-    words.join(", ")
-}
-
-fn words(differences: &[Difference]) -> String {
-    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
