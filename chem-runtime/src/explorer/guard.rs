@@ -11,7 +11,7 @@ use super::reply::Reply;
 /// A page of another origin can make a browser send requests here. It has no cookie to read the answers with, and under a
 /// name of its own (DNS rebinding) it is refused by `Host`.
 pub(super) struct Guard {
-    /// Admits who has the address that the program has printed.
+    /// Admits a browser that opens the address that the program printed.
     token: String,
     /// The name of the cookie, which is different for each port, because cookies are not.
     cookie: String,

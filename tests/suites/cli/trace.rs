@@ -123,8 +123,8 @@ fn what_is_not_followed_is_said() {
     let text = trace(&place, &["--record", "7"]).expect(0).stdout;
     assert!(text.contains("`chem trace` does not follow records through `table.aggregate` yet"), "{text}");
     assert!(!text.contains("write"), "{text}");
-    let refused = trace(&place, &["nobody"]).expect(2);
-    assert!(refused.stderr.contains("`read` read no record called `nobody`"), "{refused:?}");
+    let refused = trace(&place, &["unknown"]).expect(2);
+    assert!(refused.stderr.contains("`read` read no record called `unknown`"), "{refused:?}");
     assert!(refused.stderr.contains("help: name a record as its file does"), "{refused:?}");
     trace(&place, &[]).expect(2);
     trace(&place, &["aspirin", "--record", "1"]).expect(2);

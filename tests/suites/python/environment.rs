@@ -13,7 +13,7 @@ fn flow(environment: &str, from: &str) -> String {
     )
 }
 
-/// The program stands in for uv: it records how it is called, and starts the interpreter of the tests.
+/// A fake uv: it records how it is called, and starts the interpreter of the tests.
 #[test]
 fn uv_starts_the_interpreter_from_the_lock_file() {
     let Some(place) = Place::with(PIC50) else { return };

@@ -113,7 +113,9 @@ impl Prepared {
             Self::Record(number) => format!("number {number}"),
             Self::Smiles(smiles, Ok(canonical)) if smiles == canonical => format!("with the SMILES `{smiles}`"),
             Self::Smiles(smiles, Ok(canonical)) => format!("with the SMILES `{smiles}`, which is `{canonical}`,"),
-            Self::Smiles(smiles, Err(reason)) => format!("with the text `{smiles}`, which is no molecule ({reason}),"),
+            Self::Smiles(smiles, Err(reason)) => {
+                format!("with the text `{smiles}`, which is not a molecule ({reason}),")
+            }
             Self::InchiKey(key, _) => format!("with the InChIKey `{key}`"),
         }
     }

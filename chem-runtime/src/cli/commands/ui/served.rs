@@ -31,7 +31,9 @@ pub(in crate::cli) fn run(shared: &Shared, args: &UiArgs) -> Result<ExitCode, Fa
         output::say("open this address in a browser; Ctrl-C ends the explorer");
     }
     if server.is_public() {
-        output::say("warning: other machines can reach it, unencrypted; who has the address can read the whole store");
+        output::say(
+            "warning: other machines can reach it, unencrypted; anyone with the address can read the whole store",
+        );
     }
     server.serve(stop)?;
     Ok(ExitCode::SUCCESS)
