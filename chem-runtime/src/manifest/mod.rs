@@ -33,11 +33,11 @@ mod yaml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use binding::{Binder, ColumnsSoFar, FilesSoFar};
+use binding::{Binder, ColumnsSoFar, FilesSoFar, filled};
 use chem_manifest::authored::{self, AuthoredStep, StepTypes};
 #[doc(inline)]
 pub use chem_manifest::document::{self, Manifest};
-use chem_manifest::params::Form;
+use chem_manifest::params::{Form, Params};
 #[doc(inline)]
 pub use chem_manifest::{
     Diagnostic, Label, MAX_BYTES, Override, Position, RULES, Rule, Severity, Source, Span, Style, render,
@@ -139,8 +139,9 @@ fn check_but(
     let mut params = params::resolve(params, overrides, source, &mut findings);
 
     let found: Vec<_> = steps.iter().map(|step| step_type(step, source, &types, &mut findings)).collect();
-    let shaped =
-        |(found, step): (&Option<&'static StepRegistration>, &AuthoredStep)| Some((*found)?.shaped(&written(step)));
+    let shaped = |(found, step): (&Option<&'static StepRegistration>, &AuthoredStep)| {
+        Some((*found)?.shaped(&valid_params(step, &params)))
+    };
     let specs: Vec<Option<&'static StepSpec>> = found.iter().zip(&steps).map(shaped).collect();
     let wired = wiring::check(&steps, &specs, source, registry, &mut findings);
 
@@ -244,9 +245,9 @@ impl StepTypes for Registry {
     }
 }
 
-/// Returns the parameters of a step as they are written, as far as they are values.
-fn written(step: &AuthoredStep) -> Map<String, Value> {
-    step.with.iter().filter_map(|(key, node)| Some((key.name.clone(), node.to_json()?))).collect()
+/// Returns the parameters of a step with their placeholders filled in, without those whose placeholders are invalid.
+fn valid_params(step: &AuthoredStep, params: &Params) -> Map<String, Value> {
+    step.with.iter().filter_map(|(key, node)| Some((key.name.clone(), filled(node, params)?))).collect()
 }
 
 /// Returns the step type that `step` uses; `None`, with a diagnostic, if it is unknown.

@@ -19,7 +19,7 @@ use crate::step::{ParamProblem, ParamSpec, ParamType, PathPart, StepDefinition, 
 pub(super) use columns::ColumnsSoFar;
 pub(super) use files::FilesSoFar;
 use files::NamedFiles;
-pub(super) use fill::filled_text;
+pub(super) use fill::{filled, filled_text};
 
 /// For each parameter that the manifest sets for a step, the flow parameters that it uses.
 pub(super) type Written = BTreeMap<String, BTreeSet<String>>;
