@@ -76,6 +76,7 @@ impl Columns {
 #[derive(Debug)]
 pub struct ColumnContext<'a> {
     inputs: &'a [(&'a str, Option<Columns>)],
+    first_kind: Option<&'a str>,
     directory: &'a Path,
     written: &'a HashSet<PathBuf>,
 }
@@ -85,7 +86,18 @@ impl<'a> ColumnContext<'a> {
     /// left open. The flow's relative paths start at `directory`, and its earlier steps write the files `written`, as
     /// absolute paths without links.
     pub fn new(inputs: &'a [(&'a str, Option<Columns>)], directory: &'a Path, written: &'a HashSet<PathBuf>) -> Self {
-        Self { inputs, directory, written }
+        Self { inputs, first_kind: None, directory, written }
+    }
+
+    /// Returns the context with the kind of the artifact that feeds the step's first port.
+    #[must_use]
+    pub(crate) fn with_first_kind(self, first_kind: Option<&'a str>) -> Self {
+        Self { first_kind, ..self }
+    }
+
+    /// Returns the kind of the artifact that feeds the step's first port, if it is known.
+    pub(crate) fn first_kind(&self) -> Option<&'a str> {
+        self.first_kind
     }
 
     /// Returns the columns of the table that feeds `port`, unknown if none does.

@@ -2,7 +2,7 @@
 
 /// A library that identifies structures.
 pub struct Structures {
-    /// Returns the canonical SMILES of a SMILES, or why it is no molecule.
+    /// Returns the canonical SMILES of a SMILES, or why it is not a molecule.
     pub canonical_smiles: fn(&str) -> Result<String, String>,
     /// Returns the standard InChIKey of a canonical SMILES; `None` if it has none.
     pub inchi_key: fn(&str) -> Option<String>,

@@ -83,6 +83,22 @@ fn a_program_answers_each_row_with_one() {
     assert!(found.contains("there is no column `sqare`") && found.contains("did you mean `square`?"), "{found}");
 }
 
+/// What a step takes and gives may depend on parameters of the flow.
+#[test]
+fn a_parameter_of_the_flow_decides_whether_a_program_answers_by_row() {
+    let by_row = "${params.by_row}";
+    let place = place(&numbers(0..10), &squares(&json!({ "rows": by_row, "batch": null })));
+    let manifest = std::fs::read_to_string(place.path().join("p.yaml")).unwrap();
+    place.write("p.yaml", &manifest.replace("steps:", "params: { by_row: true }\nsteps:"));
+    let chem = |more: &[&str]| place.chem(&[&["run", "p.yaml", "--format", "json"], more].concat()).expect(0).json();
+    let rows = |run: &Value| artifact(&place, run, 1, 0)["rows"].as_array().unwrap().len();
+    let (by_row, whole) = (chem(&[]), chem(&["--set", "by_row=false"]));
+    assert_eq!((rows(&by_row), rows(&whole)), (10, 10));
+    let fingerprint = |run: &Value| run["steps"][1]["fingerprint"].as_str().unwrap().to_owned();
+    assert_ne!(fingerprint(&by_row), fingerprint(&whole));
+    place.chem(&["verify", "@last"]).expect(0);
+}
+
 /// A killed run continues behind the rows that it had stored, which it does after half a minute.
 #[test]
 fn answers_that_were_stored_are_not_asked_for_again() {
@@ -236,6 +252,11 @@ fn a_program_gives_molecules() {
     let second = run(&place);
     assert_eq!(second["steps"][1]["outputs"][0]["kind"], "molecules", "{second:#}");
     assert_eq!(artifact(&place, &second, 2, 0)["rows"].as_array().unwrap().len(), 2);
+    let replacing = std::fs::read_to_string(place.path().join("p.yaml")).unwrap().replace("\"length\"", "\"smiles\"");
+    place.write("p.yaml", &replacing.replace("integer", "text"));
+    let found = place.chem(&["check", "p.yaml"]).expect(2).stdout;
+    assert!(found.contains("the column `smiles` holds the structures of the molecules"), "{found}");
+    assert!(found.contains("p.yaml:4:") && found.contains("`molecules.from_table`"), "{found}");
 }
 
 #[test]

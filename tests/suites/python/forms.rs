@@ -182,6 +182,13 @@ def scaffold(mol: Mol, name: str) -> {"exact": float, "core": Mol}:
     let rows = place.rows(&run, 2, 0);
     assert_eq!(rows.len(), 1);
     assert_eq!((&rows[0][3], &rows[0][4]), (&json!(92.063), &json!("c1ccccc1")));
+    // Another library's structures become molecules where this one has read them.
+    place.write("steps.py", &module.replace("\"core\"", "\"smiles\""));
+    let found = place.chem(&["check", "flow.yaml"]).expect(2).stdout;
+    assert!(
+        found.contains("the column `smiles` holds the structures of the molecules") && found.contains("from_table"),
+        "{found}"
+    );
 }
 
 #[test]

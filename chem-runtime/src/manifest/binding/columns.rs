@@ -44,6 +44,11 @@ impl<'a> ColumnsSoFar<'a> {
             _ => Columns::Unknown,
         }
     }
+
+    fn kind_of(&self, feed: &Feed) -> Option<&'a str> {
+        let output = self.outputs.get(feed.from)?.as_ref().filter(|_| feed.output == MAIN_OUTPUT)?;
+        Some(output.kind)
+    }
 }
 
 impl Binder<'_> {
@@ -95,7 +100,9 @@ impl Binder<'_> {
                 }
             }
         }
-        let context = ColumnContext::new(&inputs, self.directory, self.files.written());
+        let first = spec.inputs.first().and_then(|port| feeds.iter().find(|feed| feed.port == port.name));
+        let context = ColumnContext::new(&inputs, self.directory, self.files.written())
+            .with_first_kind(first.and_then(|feed| self.columns.kind_of(feed)));
         let (misfits, columns) = (definition.check(&context), definition.columns(&context));
         for misfit in &misfits {
             self.misfit(misfit, step, given);

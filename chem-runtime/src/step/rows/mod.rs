@@ -83,6 +83,11 @@ impl<K: RowKind> Rows<K> {
 }
 
 impl<K> Rows<K> {
+    /// Returns the kind of the artifact that the rows are from.
+    pub(crate) fn kind(&self) -> &str {
+        &self.input.kind
+    }
+
     /// Returns the columns of the input.
     pub fn columns(&self) -> &[Column] {
         self.input.stream.columns()

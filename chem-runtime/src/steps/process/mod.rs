@@ -26,7 +26,7 @@ use serde_json::json;
 
 use self::command::{Program, named, no_program, unfilled};
 use self::environment::{wrong_names, wrong_secrets};
-use self::shape::{shape, wrong_shape};
+use self::shape::{replaced_structures, shape, wrong_shape};
 use self::undeclared::{missing_program, undeclared_files};
 pub use self::version::VersionCommand;
 use crate::prelude::*;
@@ -92,6 +92,7 @@ use crate::step::{Files, MAIN_OUTPUT, MoleculesOfTable, OutputSpec, PortSpec, St
 /// - The program does not write one of `outputs`, or it is not a table in its format.
 /// - With `rows: true`, the program answers with another number of rows, with columns that `types` does not declare, or with
 ///   other values in the columns that were sent.
+/// - With `rows: true`, `types` has the column `smiles` of molecules: a program does not replace their structures by row.
 /// - With `molecules: true`, the result has no column `smiles` of text.
 /// - The program of `version_from` cannot be started, fails, prints nothing, or takes longer than a minute.
 #[derive(Debug, Clone, PartialEq, Step)]
@@ -274,5 +275,8 @@ fn can_run(step: &RunProcess, context: &ColumnContext<'_>) -> Vec<Misfit> {
     misfits.extend(wrong_secrets(step.secrets.iter().flatten().map(|(name, _)| name.as_str())));
     misfits.extend(step.columns.as_ref().and_then(|columns| Misfit::twice("columns", columns)));
     misfits.extend(wrong_shape(step));
+    if let Some(kind) = context.first_kind().filter(|_| step.rows == Some(true)) {
+        misfits.extend(replaced_structures(step, kind));
+    }
     misfits
 }

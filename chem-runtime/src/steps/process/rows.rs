@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::command::Program;
+use super::shape::replaced_structures;
 use super::{RunProcess, format};
 use crate::artifact::Dataset;
 use crate::cancel;
@@ -34,6 +35,9 @@ pub(super) fn run(
     context: &ExecutionContext<'_>,
 ) -> Result<Vec<StepOutput>, StepError> {
     let rows = <Rows<Dataset> as StepInput>::take(context, "table")?;
+    if let Some(misfit) = replaced_structures(step, rows.kind()) {
+        return Err(misfit.into());
+    }
     let columns: Vec<String> = match &step.columns {
         Some(columns) => {
             column_indices(&rows.head()?, columns, "columns")?;

@@ -59,6 +59,11 @@ impl Asked {
     }
 }
 
+/// Reports that the program, which answers by row, would replace the structures of an input of this kind.
+pub(super) fn replaced_structures(step: &RunProcess, kind: &str) -> Option<Misfit> {
+    MoleculesOfTable::replaced(kind, step.types.keys().map(String::as_str), "types")
+}
+
 /// Reports parameters that do not go together, and outputs that the program cannot write.
 pub(super) fn wrong_shape(step: &RunProcess) -> Vec<Misfit> {
     let mut misfits = Vec::new();

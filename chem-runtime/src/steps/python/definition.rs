@@ -85,10 +85,12 @@ impl StepDefinition for PythonStep {
 
     fn check(&self, context: &ColumnContext<'_>) -> Vec<Misfit> {
         let reads = self.of.step.rows.as_ref().and_then(|rows| rows.columns.as_deref()).unwrap_or_default();
-        let Columns::Known(there) = context.first_input() else { return Vec::new() };
+        let kind = context.first_kind().filter(|_| self.of.spec.rows.is_some());
+        let replaced = kind.and_then(|kind| self.replaced_structures(kind));
+        let Columns::Known(there) = context.first_input() else { return Vec::from_iter(replaced) };
         let there: Vec<&str> = there.iter().map(AsRef::as_ref).collect();
         let missing = reads.iter().filter(|name| !there.contains(&name.as_str()));
-        missing.map(|name| no_column(self.of.spec.name, name, &there)).collect()
+        missing.map(|name| no_column(self.of.spec.name, name, &there)).chain(replaced).collect()
     }
 
     fn param_specs(&self) -> &'static [ParamSpec] {

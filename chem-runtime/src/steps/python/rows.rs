@@ -31,6 +31,9 @@ const MAX_DEATHS: usize = 200;
 /// Does the work of `step`.
 pub(super) fn run(step: &PythonStep, context: &ExecutionContext<'_>) -> Result<Vec<StepOutput>, StepError> {
     let rows = Rows::<Dataset>::take(context, ROWS_PORT)?;
+    if let Some(misfit) = step.replaced_structures(rows.kind()) {
+        return Err(misfit.into());
+    }
     let reads = step.row_columns().unwrap_or(RowColumns::All);
     let names: Vec<&str> = rows.columns().iter().map(|column| &*column.name).collect();
     if let RowColumns::Named(wanted) = &reads

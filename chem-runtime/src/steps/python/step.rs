@@ -10,7 +10,8 @@ use super::pool::{Home, Pool};
 use crate::step::described::read_as;
 use crate::step::param::ParamReader;
 use crate::step::{
-    Misfit, MisfitKind, ParamProblem, StepDefinition, StepError, StepId, StepRegistration, StepSpec, listed, nearest,
+    Misfit, MisfitKind, MoleculesOfTable, ParamProblem, StepDefinition, StepError, StepId, StepRegistration, StepSpec,
+    listed, nearest,
 };
 
 /// A step type in Python.
@@ -86,6 +87,12 @@ impl PythonStep {
     pub(super) fn arguments(&self) -> Map<String, Value> {
         let value = |name: &str| self.params.get(name).cloned().unwrap_or_default();
         self.of.spec.params.iter().map(|param| (param.name.to_owned(), value(param.name))).collect()
+    }
+
+    /// Reports that the step, which works on rows, would replace the structures of an input of this kind.
+    pub(super) fn replaced_structures(&self, kind: &str) -> Option<Misfit> {
+        let computed = self.of.step.outputs.first().and_then(|output| output.columns.as_deref()).unwrap_or_default();
+        MoleculesOfTable::replaced(kind, computed.iter().map(|column| column.name.as_str()), "")
     }
 }
 
