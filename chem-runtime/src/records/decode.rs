@@ -34,14 +34,6 @@ pub(crate) fn text_of(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> 
     Encoding::Utf8.decode(name, text)
 }
 
-/// Returns the text of a file like [`text_of`], for a step whose parameter `encoding` names the encoding.
-///
-/// # Errors
-/// Fails like [`text_of`], or if the text is not in `encoding`.
-pub(crate) fn text_in(encoding: Encoding, name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
-    encoding.decode(name, decompressed(name, bytes)?)
-}
-
 fn decompressed(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StepError> {
     let (size, mut text) = (bytes.len() as u64, Vec::new());
     let take = &mut |piece: &[u8]| {

@@ -56,12 +56,6 @@ pub(crate) fn misfit_of_names(header: Option<bool>, names: Option<&[String]>) ->
     Some(misfit.with_help("write `header: false`, or omit `column_names`"))
 }
 
-/// A file of delimited text.
-pub(crate) struct Delimited<'a> {
-    records: Records<'a>,
-    header: Header,
-}
-
 /// The columns of a file of delimited text.
 pub(super) struct Header {
     names: StringRecord,
@@ -81,7 +75,7 @@ pub(crate) fn header_of(beginning: Vec<u8>, encoding: Encoding, layout: Layout<'
     // The last line may be truncated.
     let lines = text.iter().rposition(|byte| *byte == b'\n')? + 1;
     // A quoted cell that ends after `beginning` makes the record unreadable here.
-    Some(Delimited::new(&text[..lines], layout).ok()??.header.names)
+    Some(Header::read(&mut Records::new(&text[..lines], layout.delimiter), layout).ok()??.names)
 }
 
 /// Returns advice if the header of a file that was read with `delimiter` probably uses another separator: a single name that
@@ -114,37 +108,6 @@ pub(crate) struct Row<'a> {
     pub raw: &'a [u8],
     /// One cell for each column, or the reason why the record cannot be used.
     pub cells: Result<StringRecord, String>,
-}
-
-impl<'a> Delimited<'a> {
-    /// Reads the names of the columns of `text`. Returns `None` if the text has no records.
-    ///
-    /// # Errors
-    /// Returns what is wrong with the names.
-    pub(crate) fn new(text: &'a [u8], layout: Layout<'_>) -> Result<Option<Self>, String> {
-        let mut records = Records::new(text, layout.delimiter);
-        Ok(Header::read(&mut records, layout)?.map(|header| Self { records, header }))
-    }
-
-    /// Reads the header like [`new`](Self::new), for a step that reads the file called `name`.
-    ///
-    /// # Errors
-    /// Names the file and what is wrong with its header. Or the step is asked to stop.
-    pub(crate) fn open(name: &str, text: &'a [u8], layout: Layout<'_>) -> Result<Option<Self>, StepError> {
-        let mut records = Records::new(text, layout.delimiter);
-        Ok(Header::open(name, &mut records, layout)?.map(|header| Self { records, header }))
-    }
-
-    /// Returns the names of the columns.
-    pub(crate) fn header(&self) -> &StringRecord {
-        &self.header.names
-    }
-
-    /// Returns the records after the header.
-    pub(crate) fn rows(self) -> impl Iterator<Item = Row<'a>> {
-        let Self { records, header } = self;
-        records.map(move |record| header.row(record))
-    }
 }
 
 impl Header {
@@ -207,7 +170,7 @@ impl Header {
     }
 
     /// Reads a record after the header.
-    fn row<'a>(&self, record: RawRecord<'a>) -> Row<'a> {
+    pub(super) fn row<'a>(&self, record: RawRecord<'a>) -> Row<'a> {
         let RawRecord { line, raw, cells } = record;
         Row { line, raw, cells: cells.and_then(|cells| self.cells(cells, raw)) }
     }
@@ -250,11 +213,18 @@ mod tests {
 
     type Said = Result<Vec<String>, String>;
 
-    fn read(text: &[u8]) -> (Vec<String>, Vec<(u64, Said)>) {
-        let file = Delimited::new(text, COMMA).unwrap().unwrap();
-        let header = file.header().iter().map(str::to_owned).collect();
+    type Rows = Vec<(u64, Said)>;
+
+    fn read_as(text: &[u8], layout: Layout<'_>) -> Result<Option<(Vec<String>, Rows)>, String> {
+        let mut records = Records::new(text, layout.delimiter);
+        let Some(header) = Header::read(&mut records, layout)? else { return Ok(None) };
         let owned = |cells: StringRecord| cells.iter().map(str::to_owned).collect();
-        (header, file.rows().map(|row| (row.line, row.cells.map(owned))).collect())
+        let rows = records.map(|record| header.row(record)).map(|row| (row.line, row.cells.map(owned))).collect();
+        Ok(Some((header.names().iter().map(str::to_owned).collect(), rows)))
+    }
+
+    fn read(text: &[u8]) -> (Vec<String>, Rows) {
+        read_as(text, COMMA).unwrap().unwrap()
     }
 
     fn cells(of: &[&str]) -> Said {
@@ -343,15 +313,15 @@ mod tests {
         let (_, rows) = read(b"smiles,name\nCC,\"a\"\nC,\"b\nCCC,c\n");
         assert_eq!((&rows[0], &rows[2]), (&(2, cells(&["CC", "a"])), &(4, cells(&["CCC", "c"]))));
         assert!(rows[1].0 == 3 && rows[1].1.as_ref().is_err_and(|reason| reason.contains("never closed")));
-        assert!(Delimited::new(b"a,\"b\nc,d\n", COMMA).is_err_and(|reason| reason.contains("line 1, which names")));
+        assert!(read_as(b"a,\"b\nc,d\n", COMMA).is_err_and(|reason| reason.contains("line 1, which names")));
     }
 
     #[test]
     fn headers() {
-        assert!(Delimited::new(b"", COMMA).unwrap().is_none());
-        assert!(Delimited::new(b"\n\r\n", COMMA).unwrap().is_none());
-        assert!(Delimited::new(b"a,b,a\n", COMMA).is_err_and(|reason| reason.contains("`a`")));
-        assert!(Delimited::new(b"a,\xff\n", COMMA).is_err_and(|message| message.contains("line 1")));
+        assert!(read_as(b"", COMMA).unwrap().is_none());
+        assert!(read_as(b"\n\r\n", COMMA).unwrap().is_none());
+        assert!(read_as(b"a,b,a\n", COMMA).is_err_and(|reason| reason.contains("`a`")));
+        assert!(read_as(b"a,\xff\n", COMMA).is_err_and(|message| message.contains("line 1")));
         assert_eq!(read(b",a\n").0, ["column_1", "a"]);
         assert_eq!(read(b"only\nC\n\n \nCC\n").1, [(2, cells(&["C"])), (5, cells(&["CC"]))]);
     }
@@ -361,10 +331,8 @@ mod tests {
         let names = ["smiles".to_owned(), "id".to_owned()];
         let read = |text: &[u8], names| {
             let layout = Layout { delimiter: b',', header: HeaderLine::of(Some(false), names) };
-            let file = Delimited::new(text, layout)?.unwrap();
-            let header: Vec<String> = file.header().iter().map(str::to_owned).collect();
-            let cells = file.rows().map(|row| row.cells.map(|cells| cells.iter().map(str::to_owned).collect()));
-            Ok::<_, String>((header, cells.collect::<Vec<Said>>()))
+            let (header, rows) = read_as(text, layout)?.unwrap();
+            Ok::<_, String>((header, rows.into_iter().map(|(_, cells)| cells).collect::<Vec<Said>>()))
         };
         let text = b"C,1,\nCC,2,x\nCCC,3\n";
         let (header, rows) = read(text, None).unwrap();
@@ -376,7 +344,7 @@ mod tests {
         assert_eq!(rows[1], Err("has 3 cells where `column_names` has 2".to_owned()));
         assert!(read(b"\"a\nb,c\n", None).unwrap_err().contains("name the columns in `column_names`"));
         assert!(read(b"a\n", Some(&["x".to_owned(), "x".to_owned()])).unwrap_err().contains("`x`"));
-        assert!(Delimited::new(b"", Layout { header: HeaderLine::Absent(&[]), ..COMMA }).unwrap().is_none());
+        assert!(read_as(b"", Layout { header: HeaderLine::Absent(&[]), ..COMMA }).unwrap().is_none());
         let found = |header: HeaderLine<'_>| header_of(b"C,1\n".to_vec(), Encoding::Utf8, Layout { header, ..COMMA });
         assert_eq!(found(HeaderLine::Absent(&names)), Some(names.iter().collect()));
         assert_eq!(found(HeaderLine::Absent(&[])), Some(["column_1", "column_2"].iter().collect()));

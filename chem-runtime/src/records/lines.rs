@@ -11,43 +11,60 @@ pub(crate) struct Line<'a> {
     pub text: &'a [u8],
 }
 
+/// Iterates over the lines of a text.
+#[derive(Debug, Clone)]
+pub(crate) struct Lines<'a> {
+    text: &'a [u8],
+    at: Taken,
+}
+
 /// Returns the lines of `text`. A line end at the end of the text does not begin another line.
-pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    lines_from(text, 1)
+pub(crate) fn lines(text: &[u8]) -> Lines<'_> {
+    Lines::from(text, 1)
 }
 
-/// Returns the lines that surely end in a part of a text, and where the next one begins.
-pub(super) fn lines_of_part<'a>(part: &Part<'a>) -> (impl Iterator<Item = Line<'a>> + use<'a>, Taken) {
-    let (text, end) = match part.text.split_last() {
-        // A line feed may follow a carriage return.
-        Some((b'\r', before)) if part.more => (part.text, ends_of_lines(before).next_back()),
-        _ if part.more => (part.text, ends_of_lines(part.text).next_back()),
-        _ => (part.text, Some(part.text.len())),
-    };
-    let bytes = end.unwrap_or_default();
-    let lines = lines_from(&text[..bytes], part.line);
-    let line = part.line + lines_from(&text[..bytes], 1).count() as u64;
-    (lines, Taken { bytes, line })
+impl<'a> Lines<'a> {
+    /// Returns the lines of `text`, of which the first has the number `line`.
+    pub(crate) fn from(text: &'a [u8], line: u64) -> Self {
+        Self { text, at: Taken { bytes: 0, line } }
+    }
+
+    /// Returns the lines that surely end in a part of a text.
+    pub(crate) fn of_part(part: &Part<'a>) -> Self {
+        let end = match part.text.split_last() {
+            // A line feed may follow a carriage return.
+            Some((b'\r', before)) if part.more => last_end(before),
+            _ if part.more => last_end(part.text),
+            _ => part.text.len(),
+        };
+        Self::from(&part.text[..end], part.line)
+    }
+
+    /// Returns how much of the text was read.
+    pub(crate) fn taken(&self) -> Taken {
+        self.at
+    }
 }
 
-/// Returns the positions behind the bytes that end a line.
-fn ends_of_lines(text: &[u8]) -> impl DoubleEndedIterator<Item = usize> {
-    text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'\n' | b'\r')).map(|(at, _)| at + 1)
-}
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
 
-fn lines_from(text: &[u8], first: u64) -> impl Iterator<Item = Line<'_>> {
-    let mut rest = text;
-    let mut number = first - 1;
-    std::iter::from_fn(move || {
+    fn next(&mut self) -> Option<Line<'a>> {
+        let rest = &self.text[self.at.bytes..];
         if rest.is_empty() {
             return None;
         }
-        number += 1;
         let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
-        let (line, after) = rest.split_at(end);
-        rest = &after[line_end(after)..];
-        Some(Line { number, text: line })
-    })
+        let (text, after) = rest.split_at(end);
+        let line = Line { number: self.at.line, text };
+        self.at = Taken { bytes: self.at.bytes + end + line_end(after), line: self.at.line + 1 };
+        Some(line)
+    }
+}
+
+/// Returns the position behind the last byte that ends a line, or 0.
+fn last_end(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).map_or(0, |at| at + 1)
 }
 
 /// Returns the length of the line end at the start of `text`: 0, 1 or 2 bytes.

@@ -7,8 +7,10 @@
 
 #[cfg(test)]
 mod all_texts;
+mod batches;
 mod columns;
 mod decode;
+mod delimited_batches;
 mod delimited_blocks;
 mod delimited_reader;
 mod delimited_records;
@@ -47,20 +49,23 @@ mod unpacked;
 #[cfg(feature = "excel")]
 mod workbook;
 
+pub(crate) use batches::Batches;
 pub(crate) use columns::{column_index, column_indices};
-pub(crate) use decode::{compression, extension, first_lines, not_utf8, text_in, text_of};
-pub(crate) use delimited_reader::{Delimited, HeaderLine, Layout, Row, header_of, misfit_of_names, other_separator};
+pub(crate) use decode::{compression, extension, first_lines, not_utf8, text_of};
+pub(crate) use delimited_batches::each_row_batch;
+pub(crate) use delimited_reader::{HeaderLine, Layout, Row, header_of, misfit_of_names, other_separator};
 pub(crate) use delimited_records::Records as DelimitedRecords;
 pub(crate) use delimited_writer::{DelimitedWriter, cell_text, write_delimited};
 pub(crate) use encoding::Encoding;
 pub(crate) use json_lines_writer::{write_json_lines, write_rows_as_json};
 pub(crate) use keys::{Key, key_of, order_of, two_spellings};
-pub(crate) use lines::{Line, lines};
+pub(crate) use lines::{Line, Lines, lines};
 pub use parallel::{map_records, try_map_records};
 #[cfg(feature = "parquet")]
 pub(crate) use parquet_reader::parquet_columns;
 #[cfg(feature = "parquet")]
 pub(crate) use parquet_writer::ParquetWriter;
+pub(crate) use parts::{Part, Taken};
 pub(crate) use qualified::{misfits_of_qualified, split_cells, with_relations};
 pub(crate) use random::Random;
 pub use record_file::RecordFile;
@@ -73,10 +78,11 @@ pub(crate) use sheet::{SheetChoice, other_workbook};
 #[cfg(feature = "excel")]
 pub(crate) use sheet_reader::{Sheet, SheetRow, sheet_columns};
 pub(crate) use sorting::sort_rows;
-pub(crate) use table_parts::RecordPart;
+pub(crate) use table_parts::{Parts, ReadBlock, RecordPart, Refused};
 pub(crate) use table_text::{CellText, DeclaredType, Several, TableFormat, TableText};
-pub(crate) use typing::{Decimal, Notation, type_cells, type_name, type_of};
+pub(crate) use typing::{Decimal, Inference, Notation, type_cells, type_name};
 pub(crate) use uniting::{Arrangement, Uniting, check_new_column, idle_of_single};
 
+pub(crate) use crate::step::rows::in_order;
 pub(crate) use crate::step::workers::abandonable;
 pub use crate::step::workers::on_workers;

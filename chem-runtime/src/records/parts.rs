@@ -14,20 +14,20 @@ const PART: usize = 4 << 20;
 
 /// Consecutive lines of a text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Part<'a> {
-    pub(super) text: &'a [u8],
+pub(crate) struct Part<'a> {
+    pub(crate) text: &'a [u8],
     /// The number of the first line, from 1.
-    pub(super) line: u64,
+    pub(crate) line: u64,
     /// Whether more text follows.
-    pub(super) more: bool,
+    pub(crate) more: bool,
 }
 
 /// How much of a part was read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Taken {
-    pub(super) bytes: usize,
+pub(crate) struct Taken {
+    pub(crate) bytes: usize,
     /// The number of the line that comes next.
-    pub(super) line: u64,
+    pub(crate) line: u64,
 }
 
 /// Calls `take` with the parts of the text that `reader` gives, which is UTF-8 but for damaged records. `name` is that of the
@@ -90,7 +90,7 @@ fn fill(text: &mut Vec<u8>, reader: &mut dyn Read, wanted: usize) -> std::io::Re
 mod tests {
     use super::super::all_texts::all_texts;
     use super::super::delimited_records::Records;
-    use super::super::lines::lines_of_part;
+    use super::super::lines::Lines;
     use super::*;
 
     #[test]
@@ -121,9 +121,9 @@ mod tests {
             for length in 1..=text.len() {
                 let mut found = Vec::new();
                 let mut take = |part: Part<'_>| {
-                    let (lines, taken) = lines_of_part(&part);
-                    found.extend(lines.map(told));
-                    Ok(taken)
+                    let mut lines = Lines::of_part(&part);
+                    found.extend(lines.by_ref().map(told));
+                    Ok(lines.taken())
                 };
                 in_parts_of(length, "a", &mut text.as_bytes(), &mut take).unwrap();
                 assert_eq!(found, whole, "{text:?} in parts of {length}");

@@ -85,7 +85,7 @@ impl<'a> RecordText<'a> {
     ///
     /// # Errors
     /// Fails like `take`, or if the file cannot be read or has changed.
-    pub(super) fn in_parts(
+    pub(crate) fn in_parts(
         &self,
         name: &str,
         mut take: impl FnMut(Part<'_>) -> Result<Taken, StepError>,

@@ -195,20 +195,10 @@ impl Sheet {
         self.columns.iter().map(|(_, name)| name.as_str())
     }
 
-    /// Calls `take` with the rows. The texts in `missing` represent missing values.
-    ///
-    /// # Errors
-    /// Fails like `take`, or if the step is asked to stop.
-    pub(crate) fn each_row(
-        &self,
-        missing: &[String],
-        mut take: impl FnMut(SheetRow) -> Result<(), StepError>,
-    ) -> Result<(), StepError> {
-        for cells in self.cells.chunk_by(|one, next| one.row == next.row) {
-            cancel::check()?;
-            take(self.row(cells, missing))?;
-        }
-        Ok(())
+    /// Returns the rows. The texts in `missing` represent missing values.
+    pub(crate) fn rows(&self, missing: &[String]) -> impl Iterator<Item = SheetRow> {
+        let rows = self.cells.chunk_by(|one, next| one.row == next.row);
+        rows.map(move |cells| self.row(cells, missing))
     }
 
     /// Returns the row with these cells.

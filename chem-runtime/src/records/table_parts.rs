@@ -2,11 +2,8 @@
 
 use serde_json::Value;
 
-use super::qualified::split_cells;
 use super::rejects::{Rejects, shortened};
-use super::table_survey::{Survey, Surveyed};
-use super::typing::type_cells;
-use crate::artifact::{Table, TableBuilder};
+use crate::artifact::{Column, Table, TableBuilder};
 use crate::cancel;
 use crate::step::StepError;
 
@@ -24,29 +21,33 @@ pub(crate) struct RecordPart<T> {
 }
 
 /// Consecutive records of a text.
-pub(super) struct ReadBlock<T> {
-    pub(super) kept: Table,
-    pub(super) made: T,
-    pub(super) refused: Vec<Refused>,
-    pub(super) records: u64,
+pub(crate) struct ReadBlock<T> {
+    pub(crate) kept: Table,
+    pub(crate) made: T,
+    pub(crate) refused: Vec<Refused>,
+    pub(crate) records: u64,
 }
 
 /// A record that cannot be used.
-pub(super) struct Refused {
+pub(crate) struct Refused {
     /// Its index in the block.
-    pub(super) index: u64,
-    pub(super) line: u64,
+    pub(crate) index: u64,
+    pub(crate) line: u64,
     /// The beginning of its text.
-    pub(super) text: String,
-    pub(super) reason: String,
+    pub(crate) text: String,
+    pub(crate) reason: String,
 }
 
 /// Gathers records into parts, and passes them on.
-pub(super) struct Parts<'a, M, F> {
-    survey: &'a Survey<'a>,
+pub(crate) struct Parts<'a, M, F> {
+    columns: &'a [Column],
+    /// What ends the error for a record that cannot be used; `None` if such records are rejected.
+    strict: Option<&'static str>,
     make: &'a M,
     kept: TableBuilder,
     rejects: Rejects,
+    /// The path of the text, for messages.
+    path: &'a str,
     /// The number of records of the text so far.
     number: u64,
     /// The number of records of all texts so far.
@@ -59,62 +60,64 @@ pub(super) struct Parts<'a, M, F> {
 }
 
 impl<'a, T, M: Fn(&Table) -> T, F: FnMut(RecordPart<T>) -> Result<(), StepError>> Parts<'a, M, F> {
-    pub(super) fn new(survey: &'a Survey<'a>, skipped: u64, make: &'a M, take: F) -> Self {
-        let kept = TableBuilder::new(survey.columns.clone());
-        Self { survey, make, kept, rejects: no_rejects(survey), number: 0, done: 0, skipped, taken: None, take }
+    /// Gathers the records of a table with these columns. Rejects name their files if `several`.
+    pub(crate) fn new(
+        columns: &'a [Column],
+        several: bool,
+        strict: Option<&'static str>,
+        make: &'a M,
+        take: F,
+    ) -> Self {
+        let kept = TableBuilder::new(columns.to_vec());
+        let rejects = if several { Rejects::of_several() } else { Rejects::default() };
+        Self { columns, strict, make, kept, rejects, path: "", number: 0, done: 0, skipped: 0, taken: None, take }
     }
 
-    /// Begins with the next text.
-    pub(super) fn begin(&mut self, text: &Surveyed<'_>) {
+    /// Leaves out the first `skipped` records.
+    pub(super) fn behind(self, skipped: u64) -> Self {
+        Self { skipped, ..self }
+    }
+
+    /// Begins with the next text, the file at `path`, which is called `name` in the data.
+    pub(crate) fn begin(&mut self, path: &'a str, name: &str) {
+        self.path = path;
         self.number = 0;
-        self.rejects.continue_in(text.source.name);
+        self.rejects.continue_in(name);
+    }
+
+    /// Passes over records of the text that were read before.
+    pub(crate) fn pass_over(&mut self, records: u64) {
+        self.number += records;
+        self.done += records;
     }
 
     /// Adds a record whose cells are JSON values. `line` is 0 if the text has no lines.
     pub(super) fn add(
         &mut self,
-        text: &Surveyed<'_>,
         line: u64,
         raw: &[u8],
         cells: impl FnOnce() -> Result<Vec<Value>, String>,
     ) -> Result<(), StepError> {
-        self.number += 1;
-        self.done += 1;
+        self.pass_over(1);
         if self.done <= self.skipped {
             return Ok(());
         }
-        let cells = cells().and_then(|cells| self.typed(text, cells));
+        let cells = cells();
         // After the record, whose cells may have been read only in part.
         cancel::check()?;
         match cells {
-            Ok(mut cells) => {
-                cells.extend(self.survey.has_file_column().then(|| Value::from(text.source.name)));
-                self.kept.push(cells).map_err(StepError::new)?;
-            }
-            Err(reason) => self.refuse(text, line, self.number, raw, &reason)?,
+            Ok(cells) => self.kept.push(cells).map_err(StepError::new)?,
+            Err(reason) => self.refuse(line, self.number, raw, &reason)?,
         }
         if self.done.is_multiple_of(PART_RECORDS) { self.give() } else { Ok(()) }
     }
 
-    fn typed(&self, text: &Surveyed<'_>, cells: Vec<Value>) -> Result<Vec<Value>, String> {
-        let mut cells = match &text.arrangement {
-            Some(arrangement) => arrangement.apply(cells),
-            None => cells,
-        };
-        if !self.survey.how.qualified.is_empty() {
-            split_cells(&mut cells, |index| self.survey.qualified[index]);
-        }
-        type_cells(&mut cells, &self.survey.columns, self.survey.how.notation())?;
-        Ok(cells)
-    }
-
     /// Adds a block of records as a part.
-    pub(super) fn add_block(&mut self, text: &Surveyed<'_>, block: ReadBlock<T>) -> Result<(), StepError> {
+    pub(crate) fn add_block(&mut self, block: ReadBlock<T>) -> Result<(), StepError> {
         let ReadBlock { mut kept, mut made, refused, records } = block;
         let before = self.number;
         let skipped = self.skipped.saturating_sub(self.done).min(records);
-        self.number += records;
-        self.done += records;
+        self.pass_over(records);
         if skipped == records {
             return Ok(());
         }
@@ -123,7 +126,7 @@ impl<'a, T, M: Fn(&Table) -> T, F: FnMut(RecordPart<T>) -> Result<(), StepError>
             if index < skipped {
                 skipped_rows -= 1;
             } else {
-                self.refuse(text, line, before + index + 1, raw.as_bytes(), &reason)?;
+                self.refuse(line, before + index + 1, raw.as_bytes(), &reason)?;
             }
         }
         if skipped > 0 {
@@ -137,26 +140,21 @@ impl<'a, T, M: Fn(&Table) -> T, F: FnMut(RecordPart<T>) -> Result<(), StepError>
     ///
     /// # Errors
     /// Fails if reading is strict.
-    fn refuse(
-        &mut self,
-        text: &Surveyed<'_>,
-        line: u64,
-        number: u64,
-        raw: &[u8],
-        reason: &str,
-    ) -> Result<(), StepError> {
-        let path = text.source.path;
-        match (self.survey.how.strict, line) {
-            (true, 0) => Err(StepError::new(format!("record {number} of `{path}` cannot be used: {reason}"))),
-            (true, line) => {
+    fn refuse(&mut self, line: u64, number: u64, raw: &[u8], reason: &str) -> Result<(), StepError> {
+        let path = self.path;
+        match (self.strict, line) {
+            (Some(end), 0) => Err(StepError::new(format!("record {number} of `{path}` cannot be used: {reason}{end}"))),
+            (Some(end), line) => {
                 let raw = shortened(raw);
-                Err(StepError::new(format!("line {line} of `{path}` cannot be used: {reason}; the line is `{raw}`")))
+                Err(StepError::new(format!(
+                    "line {line} of `{path}` cannot be used: {reason}; the line is `{raw}`{end}"
+                )))
             }
-            (false, 0) => {
+            (None, 0) => {
                 self.rejects.push_record(Some(number), raw, reason);
                 Ok(())
             }
-            (false, line) => {
+            (None, line) => {
                 self.rejects.push(line, number, raw, reason);
                 Ok(())
             }
@@ -164,7 +162,7 @@ impl<'a, T, M: Fn(&Table) -> T, F: FnMut(RecordPart<T>) -> Result<(), StepError>
     }
 
     fn give(&mut self) -> Result<(), StepError> {
-        let kept = std::mem::replace(&mut self.kept, TableBuilder::new(self.survey.columns.clone())).finish()?;
+        let kept = std::mem::replace(&mut self.kept, TableBuilder::new(self.columns.to_vec())).finish()?;
         let made = (self.make)(&kept);
         self.give_part(kept, made)
     }
@@ -177,11 +175,7 @@ impl<'a, T, M: Fn(&Table) -> T, F: FnMut(RecordPart<T>) -> Result<(), StepError>
     }
 
     /// Passes on the last part. There is one even if there are no records.
-    pub(super) fn end(mut self) -> Result<(), StepError> {
+    pub(crate) fn end(mut self) -> Result<(), StepError> {
         if self.taken == Some(self.done) { Ok(()) } else { self.give() }
     }
-}
-
-fn no_rejects(survey: &Survey<'_>) -> Rejects {
-    if survey.several.is_some() { Rejects::of_several() } else { Rejects::default() }
 }

@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use super::delimited_blocks::{Block, each_block};
 use super::json_lines_reader::{JsonLine, Object};
-use super::qualified::split_text;
+use super::qualified::{split_cells, split_text};
 use super::record_text::RecordText;
 use super::rejects::shortened;
 use super::table_parts::{Parts, ReadBlock, RecordPart, Refused};
 use super::table_survey::{Survey, Surveyed};
 use super::table_text::{SourceText, TableFormat, TableText};
-use super::typing::type_text;
+use super::typing::{type_cells, type_text};
 use crate::artifact::{Cell, Table, TableBuilder};
 use crate::cancel::{self, while_running};
 use crate::step::{StepError, WithRejects};
@@ -62,9 +62,10 @@ impl Survey<'_> {
         make: impl Fn(&Table) -> T + Sync,
         take: impl FnMut(RecordPart<T>) -> Result<(), StepError>,
     ) -> Result<(), StepError> {
-        let mut parts = Parts::new(self, skipped, &make, take);
+        let strict = self.how.strict.then_some("");
+        let mut parts = Parts::new(&self.columns, self.several.is_some(), strict, &make, take).behind(skipped);
         for text in &self.texts {
-            parts.begin(text);
+            parts.begin(text.source.path, text.source.name);
             self.read_text(text, &make, &mut parts)?;
         }
         parts.end()
@@ -80,7 +81,7 @@ impl Survey<'_> {
             TableFormat::Delimited(delimiter) => {
                 let SourceText { path, text: records, .. } = text.source;
                 let work = |block: &mut Block<'_>| self.read_block(text, block, make);
-                each_block(path, records, self.how.layout(delimiter), work, |block| parts.add_block(text, block))?;
+                each_block(path, records, self.how.layout(delimiter), work, |block| parts.add_block(block))?;
             }
             TableFormat::JsonLines => {
                 let indices: HashMap<&str, usize> = text.names.iter().map(String::as_str).zip(0..).collect();
@@ -94,20 +95,22 @@ impl Survey<'_> {
                     cells
                 };
                 self.how.each_object(&text.source, |JsonLine { line, raw, object }| {
-                    parts.add(text, line, raw, || object.map(row))
+                    parts.add(line, raw, || object.map(row).and_then(|cells| self.values(text, cells)))
                 })?;
             }
             #[cfg(feature = "parquet")]
             TableFormat::Parquet => {
-                let each = |cells| parts.add(text, 0, b"", || cells);
+                let each = |cells: Result<_, _>| parts.add(0, b"", || cells.and_then(|cells| self.values(text, cells)));
                 super::parquet_reader::each_parquet_row(text.source.path, text.source.text, each)?;
             }
             #[cfg(feature = "excel")]
             TableFormat::Excel => {
                 let sheet = self.how.sheet(&text.source)?;
-                sheet.each_row(self.how.cells.missing, |row| {
-                    parts.add(text, row.number, row.text.as_bytes(), || row.cells)
-                })?;
+                for row in sheet.rows(self.how.cells.missing) {
+                    cancel::check()?;
+                    let values = || row.cells.and_then(|cells| self.values(text, cells));
+                    parts.add(row.number, row.text.as_bytes(), values)?;
+                }
             }
             // A survey refuses these formats.
             #[cfg(not(feature = "parquet"))]
@@ -117,6 +120,21 @@ impl Survey<'_> {
         }
         Ok(())
     }
+
+    /// Converts the cells of a record to the row of the table; only the first of them if the step is asked to stop.
+    fn values(&self, text: &Surveyed<'_>, cells: Vec<Value>) -> Result<Vec<Value>, String> {
+        let mut cells = match &text.arrangement {
+            Some(arrangement) => arrangement.apply(cells),
+            None => cells,
+        };
+        if !self.how.qualified.is_empty() {
+            split_cells(&mut cells, |index| self.qualified[index]);
+        }
+        type_cells(&mut cells, &self.columns, self.how.notation())?;
+        cells.extend(self.has_file_column().then(|| Value::from(text.source.name)));
+        Ok(cells)
+    }
+
     /// Reads the records of a block.
     fn read_block<T>(
         &self,

@@ -10,6 +10,8 @@ use super::table_text::{Several, SourceText, TableFormat, TableText};
 use super::typing::{Inference, type_name};
 use super::uniting::{Arrangement, Uniting, check_new_column};
 use crate::artifact::{Column, ColumnType};
+#[cfg(feature = "excel")]
+use crate::cancel;
 use crate::cancel::while_running;
 use crate::step::limits::{SPARSE_CELLS, TABLE_CELLS};
 use crate::step::{StepError, listed};
@@ -221,14 +223,14 @@ impl<'a> TableText<'a> {
         let (sheet, notation) = (self.sheet(source)?, self.notation());
         let names: Vec<String> = sheet.names().map(str::to_owned).collect();
         let mut found = Found { types: vec![Inference::default(); names.len()], names, ..Found::default() };
-        sheet.each_row(self.cells.missing, |row| {
+        for row in sheet.rows(self.cells.missing) {
+            cancel::check()?;
             found.records += 1;
             // A record that cannot be used does not affect the types.
             for (cell, inference) in row.cells.iter().flatten().zip(&mut found.types) {
                 inference.add(cell, notation);
             }
-            Ok(())
-        })?;
+        }
         Ok(found)
     }
 

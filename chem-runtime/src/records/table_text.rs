@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::delimited_reader::{HeaderLine, Layout};
 use super::json_lines_reader::{JsonLine, objects};
-use super::lines::lines_of_part;
+use super::lines::Lines;
 use super::record_text::RecordText;
 use super::sheet::SheetChoice;
 #[cfg(feature = "excel")]
@@ -120,12 +120,12 @@ impl TableText<'_> {
         mut each: impl FnMut(JsonLine<'_>) -> Result<(), StepError>,
     ) -> Result<(), StepError> {
         source.text.in_parts(source.path, |part| {
-            let (lines, taken) = lines_of_part(&part);
-            for line in objects(lines) {
+            let mut lines = Lines::of_part(&part);
+            for line in objects(&mut lines) {
                 each(line)?;
                 cancel::check()?;
             }
-            Ok(taken)
+            Ok(lines.taken())
         })
     }
 }

@@ -51,26 +51,17 @@ pub(crate) struct Notation {
     pub padded: bool,
 }
 
-/// Infers the type that fits all of `cells`, as [`Inference`] does.
-pub(crate) fn type_of<'a>(mut cells: impl Iterator<Item = &'a Value>, notation: Notation) -> ColumnType {
-    let mut inference = Inference::default();
-    while let Some(cell) = cells.next().filter(|_| !inference.is_decided()) {
-        inference.add(cell, notation);
-    }
-    inference.ty()
-}
-
 /// Infers the type that fits all cells of a column, which come one by one: text, if all are missing.
 ///
 /// A text may be a boolean or a number if the notation spells these. Digits with a leading zero, a plus sign or more digits
 /// than fit into 64 bits are a name, and their column is text. So is a column with a JSON integer that does not fit into a
 /// signed 64-bit integer.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Inference(Option<Kind>);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Inference(Option<Kind>);
 
 impl Inference {
     /// Adds a cell.
-    pub(super) fn add(&mut self, cell: &Value, notation: Notation) {
+    pub(crate) fn add(&mut self, cell: &Value, notation: Notation) {
         if !self.is_decided() && !notation.is_missing(cell) {
             self.join(type_of_one(cell, notation));
         }
@@ -89,7 +80,7 @@ impl Inference {
     }
 
     /// Adds the cells of another text.
-    pub(super) fn add_all(&mut self, other: Self) {
+    pub(crate) fn add_all(&mut self, other: Self) {
         if let Some(kind) = other.0 {
             self.join(kind);
         }
@@ -106,7 +97,7 @@ impl Inference {
     }
 
     /// Returns the type.
-    pub(super) fn ty(self) -> ColumnType {
+    pub(crate) fn ty(self) -> ColumnType {
         match self.0 {
             None | Some(Kind::Text) => ColumnType::Text,
             Some(Kind::Whole | Kind::LongWhole) => ColumnType::Integer,
@@ -319,6 +310,12 @@ mod tests {
 
     const POINT: Notation = Notation { spelled: Some(Decimal::Point), padded: false };
     const COMMA: Notation = Notation { spelled: Some(Decimal::Comma), padded: false };
+
+    fn type_of<'a>(cells: impl Iterator<Item = &'a Value>, notation: Notation) -> ColumnType {
+        let mut inference = Inference::default();
+        cells.for_each(|cell| inference.add(cell, notation));
+        inference.ty()
+    }
 
     #[test]
     fn white_space_around_a_value_belongs_to_text_alone() {

@@ -1,7 +1,10 @@
 //! The outputs of a step that does not keep its rows in memory.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::context::ExecutionContext;
 use super::definition::StepOutput;
@@ -39,9 +42,26 @@ impl<R: StepReturn> StepReturn for Streamed<R> {
 /// Takes the rows of a step that reads records, and the records that cannot be used.
 pub(crate) struct RecordOutlets<'a> {
     outlets: Outlets<'a>,
+    told: Told,
+    /// What was told since the step last stored how far it has got.
+    unstored: Told,
+}
+
+/// What a step tells of its records besides the rows.
+#[derive(Default, Serialize, Deserialize)]
+struct Told {
+    /// Why records were refused.
+    #[serde(flatten)]
     reasons: Reasons,
-    /// The reasons since the step last stored how far it has got.
-    unstored: Reasons,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    counted: BTreeMap<String, u64>,
+}
+
+impl Told {
+    fn append(&mut self, more: Self) {
+        self.reasons.append(more.reasons);
+        more.counted.into_iter().for_each(|(name, count)| *self.counted.entry(name).or_default() += count);
+    }
 }
 
 impl<'a> RecordOutlets<'a> {
@@ -51,14 +71,30 @@ impl<'a> RecordOutlets<'a> {
     /// Fails if the store cannot be read.
     pub(crate) fn resumed(context: &'a ExecutionContext<'a>) -> Result<Self, StepError> {
         let mut outlets = Outlets::new(context, &[MAIN_OUTPUT, REJECTS]);
-        let mut reasons = Reasons::default();
-        outlets.resume::<Reasons>()?.into_iter().for_each(|more| reasons.append(more));
-        Ok(Self { outlets, reasons, unstored: Reasons::default() })
+        let mut told = Told::default();
+        outlets.resume::<Told>()?.into_iter().for_each(|more| told.append(more));
+        Ok(Self { outlets, told, unstored: Told::default() })
     }
 
     /// Returns the number of records that are done.
     pub(crate) fn position(&self) -> u64 {
         self.outlets.position()
+    }
+
+    /// Counts what the step says of the records that it puts next.
+    #[cfg(feature = "chemistry")]
+    pub(crate) fn count(&mut self, counts: impl IntoIterator<Item = (&'static str, u64)>) {
+        for (name, count) in counts {
+            for told in [&mut self.told, &mut self.unstored] {
+                *told.counted.entry(name.to_owned()).or_default() += count;
+            }
+        }
+    }
+
+    /// Returns what was counted.
+    #[cfg(feature = "chemistry")]
+    pub(crate) fn counted(&self) -> &BTreeMap<String, u64> {
+        &self.told.counted
     }
 
     /// Adds rows and rejects, with which the first `records` records are done. `texts` are those of the rows.
@@ -73,8 +109,8 @@ impl<'a> RecordOutlets<'a> {
     ) -> Result<(), StepError> {
         let WithRejects { kept, rejects } = part;
         let reasons = Reasons::of(&rejects);
-        self.reasons.append(reasons.clone());
-        self.unstored.append(reasons);
+        self.told.reasons.append(reasons.clone());
+        self.unstored.reasons.append(reasons);
         self.outlets.put(0, kept, texts)?;
         let texts = rejects.row_texts(0..rejects.rows(), self.outlets.rows(1))?;
         self.outlets.push(1, rejects, &texts)?;
@@ -89,7 +125,7 @@ impl<'a> RecordOutlets<'a> {
 
     /// Returns why records were refused.
     pub(crate) fn reasons(&self) -> &Reasons {
-        &self.reasons
+        &self.told.reasons
     }
 
     /// Returns the outputs, the main one of the kind `K`.

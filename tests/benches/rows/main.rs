@@ -24,7 +24,7 @@ fn main() {
         match what {
             "changed" => changed::measure(rows),
             "memory" => [rows / 10, rows].map(program::memory).into_iter().collect(),
-            "molecules" => program::molecules(rows),
+            "molecules" => [rows / 10, rows].map(program::molecules).into_iter().collect(),
             "parquet" => parquet::measure(rows),
             "resumed" => program::resumed(rows),
             _ => panic!("there is no `{what}`; there are {}", all.join(", ")),

@@ -123,7 +123,9 @@ fn ctrl_c_in_the_middle_of_chemistry_stops_it_and_changes_no_number() {
          - { id: describe, uses: molecules.describe, with: { properties: [logp] } }\n",
     );
     let mut child = place.spawn(&["run", "logp.yaml"]);
-    let begun = || place.chem(&["show", "@last", "--format", "json"]).stdout.contains("ISGFS");
+    // On a slow machine, the steps also store how far they have got.
+    let but_progress = |events: &str| events.replace('K', "");
+    let begun = || but_progress(&place.chem(&["show", "@last", "--format", "json"]).stdout).contains("ISGFS");
     while !begun() {
         assert_eq!(child.try_wait().unwrap(), None, "the step was done before it was seen to begin");
     }
@@ -132,7 +134,7 @@ fn ctrl_c_in_the_middle_of_chemistry_stops_it_and_changes_no_number() {
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
     assert!(!stderr.contains("interrupted, result may not"), "{stderr}");
-    assert_eq!(place.show("@last")["event_variants"], "ISGFS");
+    assert_eq!(but_progress(place.show("@last")["event_variants"].as_str().unwrap()), "ISGFS");
 }
 
 #[cfg(target_os = "linux")]

@@ -177,6 +177,48 @@ fn a_step_whose_time_is_up_stops_within_its_expression_s_next_row() {
     assert!(!found.said.contains("left behind"), "{}", found.said);
 }
 
+/// The records are long, so that little chemistry makes a large file.
+#[test]
+#[cfg(all(target_os = "linux", feature = "chemistry"))]
+fn the_memory_for_molecules_does_not_grow_with_their_number() {
+    let block = "  1  0  0  0  0  0  0  0  0  0999 V2000\n    0.0000    0.0000    0.0000 C   0  0\nM  END\n";
+    for file in ["bomb.smi", "bomb.sdf", "bomb.csv.gz"] {
+        let peaks = [1_500_usize, 6_000].map(|records| {
+            let place = reading("molecules.read", file, "");
+            let mut text = GzEncoder::new(Vec::new(), Compression::fast());
+            let mut plain = std::fs::File::create(place.path().join(file)).unwrap();
+            let mut write = |record: &str| match file {
+                "bomb.csv.gz" => std::io::Write::write_all(&mut text, record.as_bytes()).unwrap(),
+                _ => std::io::Write::write_all(&mut plain, record.as_bytes()).unwrap(),
+            };
+            if file == "bomb.csv.gz" {
+                write("smiles,name\n");
+            }
+            for number in 1..=records {
+                // Names that do not compress beyond the limit.
+                let name = (0..2_500).fold(String::new(), |mut name, at: usize| {
+                    write!(name, "{:08x}", (number * 2_500 + at).wrapping_mul(0x9e37_79b9) as u32).unwrap();
+                    name
+                });
+                write(&match file {
+                    "bomb.smi" => format!("C {name}\n"),
+                    "bomb.sdf" => format!("{name}\n\n\n{block}$$$$\n"),
+                    _ => format!("C,{name}\n"),
+                });
+            }
+            let packed = text.finish().unwrap();
+            if file == "bomb.csv.gz" {
+                std::fs::write(place.path().join(file), packed).unwrap();
+            }
+            let found = watch(&place, &["run", "bomb.yaml"], 300, None);
+            assert_eq!(found.status.code(), Some(0), "{}", found.said);
+            found.megabytes
+        });
+        // The files hold 30 and 120 MB of text.
+        assert!(peaks[1] < peaks[0] + 60, "{file}: {peaks:?} MB");
+    }
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn the_hashing_of_a_file_heeds_ctrl_c() {

@@ -3,6 +3,7 @@
 //! The steps here put out so much that they store it meanwhile, whatever time they take.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -14,6 +15,7 @@ use chem_runtime::prelude::*;
 use chem_runtime::step::{Bound, PlannedStep, Registry, StepDefinition, StepId, StepRunResult};
 use chem_runtime::store::sqlite::SqliteEventStore;
 use chem_runtime::store::{EventStore, InMemoryEventStore};
+use serde_json::Value;
 
 use crate::counting::{PowerLoss, Watched};
 
@@ -180,18 +182,40 @@ fn a_source_continues_behind_what_it_had_stored() {
     };
     let text: String = (0..ROWS).map(record).collect();
     std::fs::write(directory.path().join("wide.csv"), format!("n,text\n{text}")).unwrap();
+    let params = serde_json::json!({ "path": "wide.csv" });
+    continues(directory.path(), "table.read", &params, &["\"rejected\":2400"]);
+}
+
+/// So does the source of molecules. What it counts of them is carried along.
+#[cfg(feature = "chemistry")]
+#[test]
+fn a_source_of_molecules_continues_behind_what_it_had_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let record = |number: usize| {
+        let smiles = if number.is_multiple_of(7) { "C1" } else { "C |a:0|" };
+        format!("{smiles} {}\n", format!("{number:04}").repeat(6_000))
+    };
+    std::fs::write(directory.path().join("long.smi"), (0..1_400).map(record).collect::<String>()).unwrap();
+    let params = serde_json::json!({ "path": "long.smi", "stereo_groups": "ignore" });
+    continues(directory.path(), "molecules.read", &params, &["\"rejected\":200", "{\"stereo_groups\":1200}"]);
+}
+
+/// Takes the power from a run of a source at each append, and checks that the next run continues and ends alike, with these
+/// signals.
+fn continues(directory: &Path, uses: &str, params: &Value, signals: &[&str]) {
     let on = |store: &Arc<Watched>| {
-        let registration = Registry::linked().unwrap().get("table.read").unwrap();
-        let params = serde_json::json!({ "path": "wide.csv" });
+        let registration = Registry::linked().unwrap().get(uses).unwrap();
         let step = registration.bind(StepId::new("read").unwrap(), params.as_object().unwrap());
         let step = step.unwrap_or_else(|problems| panic!("{} problems", problems.len()));
-        FlowEngine::on(store.clone()).directory(directory.path()).first_step(step).build().unwrap()
+        FlowEngine::on(store.clone()).directory(directory).first_step(step).build().unwrap()
     };
     let undisturbed = Arc::new(Watched::new(None));
     let engine = on(&undisturbed);
     engine.run_to_end().unwrap();
     let expected = kinds(undisturbed.inner.as_ref(), engine.default_flow());
-    assert!(results(&expected).iter().any(|result| result.contains("\"rejected\":2400")), "{expected:?}");
+    for signal in signals {
+        assert!(results(&expected).iter().any(|result| result.contains(signal)), "{signal}: {expected:?}");
+    }
     let appends = undisturbed.appends.load(Ordering::SeqCst);
     let mut continued = 0;
     for loss in (0..appends).flat_map(|append| [PowerLoss::Before(append), PowerLoss::After(append)]) {

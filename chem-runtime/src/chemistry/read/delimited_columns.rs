@@ -7,11 +7,11 @@ use csv::StringRecord;
 use serde_json::Value;
 
 use super::accept::{Accept, CxText};
-use super::raw::{Content, RawRecord, Spelling, Untyped, UntypedColumn, columns as all_columns};
+use super::raw::{Content, RawRecord, Source, Spelling, UntypedColumn, columns as all_columns};
 use crate::artifact::ColumnType;
-use crate::cancel::{self, until_stopped, while_running};
+use crate::cancel::{self, while_running};
 use crate::chemistry::molecules::PROMISED;
-use crate::records::{Delimited, Layout, Row, SheetChoice, other_separator};
+use crate::records::{Batches, Inference, Layout, Row, SheetChoice, each_row_batch, other_separator};
 #[cfg(feature = "excel")]
 use crate::records::{Sheet, SheetRow};
 use crate::step::{StepError, listed};
@@ -94,7 +94,8 @@ impl<K: std::hash::Hash + Eq> Declared<K> {
 
     /// Returns the column `key` of the file, which is called `name` in the output.
     pub(super) fn column(&self, key: &K, name: String) -> UntypedColumn {
-        UntypedColumn { name, declared: self.types.get(key).copied(), qualified: self.qualified.contains(key) }
+        let (declared, qualified) = (self.types.get(key).copied(), self.qualified.contains(key));
+        UntypedColumn { name, declared, qualified, kind: Inference::default() }
     }
 }
 
@@ -105,53 +106,63 @@ impl<'a> FileColumns<'a> {
     }
 }
 
-pub(super) fn read<'a>(file: &str, text: &'a [u8], columns: FileColumns<'_>) -> Result<Untyped<'a>, StepError> {
-    let Some(delimited) = Delimited::open(file, text, columns.layout)? else {
-        return Ok(Untyped::default());
+/// Calls `work` with batches of the records of a text, and `take` with the results in order. Returns what becomes of the cells;
+/// `None` if there are no records.
+pub(super) fn each_batch<T: Send>(
+    source: Source<'_>,
+    columns: FileColumns<'_>,
+    batches: &mut Batches,
+    work: impl Fn(u64, &mut dyn Iterator<Item = RawRecord<'_>>) -> Result<T, StepError> + Sync,
+    take: impl FnMut(T) -> Result<(), StepError>,
+) -> Result<Option<Plan>, StepError> {
+    let work = |plan: &Plan, first, rows: &mut dyn Iterator<Item = Row<'_>>| {
+        work(
+            first,
+            &mut rows.map(|Row { line, raw, cells }| {
+                let content = cells.and_then(|cells| plan.content_of_text(&cells, columns));
+                RawRecord { line, raw: raw.into(), content }
+            }),
+        )
     };
-    let plan = Plan::new(file, delimited.header(), columns)?;
-    let more = plan.more.iter().map(|(_, column)| column.clone()).collect();
-    let record = |row: Row<'a>| RawRecord {
-        line: row.line,
-        raw: row.raw.into(),
-        content: row.cells.and_then(|cells| plan.content_of_text(&cells, columns)),
-    };
-    let records = until_stopped(delimited.rows().map(record))?;
-    Ok(Untyped { more, records, found: plan.found })
+    let open = |header: &StringRecord| Plan::new(source.name, header, columns);
+    each_row_batch((source.name, source.text), columns.layout, batches, open, work, take)
 }
 
-/// Reads the sheet of the workbook `bytes`, the content of the file called `file`.
+/// Works on the rows of a sheet like [`each_batch`].
 #[cfg(feature = "excel")]
-pub(super) fn read_sheet<'a>(
-    file: &str,
-    bytes: &[u8],
+pub(super) fn each_sheet_batch<T: Send>(
+    source: Source<'_>,
     sheet: SheetChoice<'_>,
     columns: FileColumns<'_>,
-) -> Result<Untyped<'a>, StepError> {
-    let sheet = Sheet::read(file, bytes, sheet, columns.layout.header)?;
+    batches: &mut Batches,
+    work: impl Fn(u64, &mut dyn Iterator<Item = RawRecord<'_>>) -> Result<T, StepError> + Sync,
+    take: impl FnMut(T) -> Result<(), StepError>,
+) -> Result<Option<Plan>, StepError> {
+    let sheet = Sheet::read(source.name, source.text.whole(), sheet, columns.layout.header)?;
     let header: StringRecord = sheet.names().collect();
     if header.is_empty() {
-        return Ok(Untyped::default());
+        return Ok(None);
     }
-    let plan = Plan::new(file, &header, columns)?;
-    let more = plan.more.iter().map(|(_, column)| column.clone()).collect();
-    let mut records = Vec::new();
-    sheet.each_row(columns.missing, |SheetRow { number, text, cells }| {
+    let plan = Plan::new(source.name, &header, columns)?;
+    let record = |SheetRow { number, text, cells }| {
         let content = cells.and_then(|cells| plan.content_of_values(&cells, columns));
-        records.push(RawRecord { line: number, raw: text.into_bytes().into(), content });
-        Ok(())
-    })?;
-    Ok(Untyped { more, records, found: plan.found })
+        RawRecord { line: number, raw: text.into_bytes().into(), content }
+    };
+    let work = |first, rows: Vec<SheetRow>| work(first, &mut rows.into_iter().map(record));
+    batches.each(sheet.rows(columns.missing), work, take)?;
+    Ok(Some(plan))
 }
 
-/// Reads the sheet of a workbook.
+/// Works on the rows of a sheet.
 #[cfg(not(feature = "excel"))]
-pub(super) fn read_sheet<'a>(
-    _: &str,
-    _: &[u8],
+pub(super) fn each_sheet_batch<T: Send>(
+    _: Source<'_>,
     _: SheetChoice<'_>,
     _: FileColumns<'_>,
-) -> Result<Untyped<'a>, StepError> {
+    _: &mut Batches,
+    _: impl Fn(u64, &mut dyn Iterator<Item = RawRecord<'_>>) -> Result<T, StepError> + Sync,
+    _: impl FnMut(T) -> Result<(), StepError>,
+) -> Result<Option<Plan>, StepError> {
     Err(StepError::new("this program was built without the feature `excel`"))
 }
 
@@ -164,20 +175,26 @@ pub(super) fn more(file: &str, header: &StringRecord, columns: FileColumns<'_>) 
 }
 
 /// The assignment of cells to columns of the output.
-struct Plan {
+pub(super) struct Plan {
     structure: usize,
     /// Whether the structures are InChIs rather than SMILES.
     inchi: bool,
     name: Option<usize>,
-    more: Vec<(usize, UntypedColumn)>,
+    pub(super) more: Vec<(usize, UntypedColumn)>,
     /// The names of columns in the parameters for types that the file has.
-    found: HashSet<String>,
+    pub(super) found: HashSet<String>,
 }
 
 impl Plan {
     fn new(file: &str, header: &StringRecord, columns: FileColumns<'_>) -> Result<Self, StepError> {
         let missing = |parameter: &str, column: &str| {
             let there: Vec<&str> = header.iter().collect();
+            if columns.accept.is_none() {
+                return StepError::new(format!(
+                    "`{file}` has no column `{column}` for the query molecules; its columns are {}",
+                    listed(&there)
+                ));
+            }
             let other = other_separator(&there, columns.layout.delimiter).map(|other| format!(", and {other}"));
             StepError::new(format!(
                 "`{file}` has no column `{column}`, which `{parameter}` names; its columns are {}{}",
@@ -283,6 +300,8 @@ fn value(cell: &str, missing: &[String]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::formats::Format;
+    use super::super::reader::tests::contents;
     use super::*;
     use crate::records::{Decimal, Notation};
 
@@ -298,8 +317,13 @@ mod tests {
 
     fn only_with(decimal: Decimal, text: &str, columns: FileColumns<'_>) -> (Vec<String>, Result<Content, String>) {
         let notation = Notation { spelled: Some(decimal), padded: false };
-        let mut file = read("a.csv", text.as_bytes(), columns).unwrap().typed("a.csv", notation).unwrap();
-        (file.more.iter().map(|column| column.name.to_string()).collect(), file.records.remove(0).content)
+        let (more, mut records) = contents("a.csv", text.as_bytes(), Format::Delimited(columns), notation).unwrap();
+        (more, records.remove(0).1)
+    }
+
+    fn error(text: &str, columns: FileColumns<'_>) -> String {
+        let notation = Notation { spelled: None, padded: false };
+        contents("a.csv", text.as_bytes(), Format::Delimited(columns), notation).unwrap_err().to_string()
     }
 
     fn content(smiles: &str, name: Option<&str>, more: &[Value]) -> Result<Content, String> {
@@ -340,17 +364,19 @@ mod tests {
         assert_eq!(found, content("C", None, &[10.0.into(), ">".into(), 1.into()]));
         let found = only("ic50,smiles\n> a,C\n", columns).1;
         assert_eq!(found, Err("has `a` in the column `ic50`, which is float".to_owned()));
-        let twice = read("a.csv", b"ic50,ic50_relation,smiles\n", columns).unwrap();
-        let twice = twice.typed("a.csv", Notation { spelled: None, padded: false }).unwrap_err().to_string();
+        let twice = error("ic50,ic50_relation,smiles\n", columns);
         assert_eq!(twice, "two columns of `a.csv` would be called `ic50_relation`; rename one");
     }
 
     #[test]
     fn reading_stops_within_a_row() {
         let names: Vec<String> = (0..50_000).map(|column| format!("c{column}")).collect();
-        let text = format!("smiles,{}\nC,{}\n", names.join(","), vec!["1"; names.len()].join(","));
-        // A check after each 4096 cells: of the header, where its columns are planned, and twice of the row.
-        assert!(cancel::checks_during(|| read("a.csv", text.as_bytes(), USUAL).unwrap()) > 4 * 12);
+        let header: StringRecord = std::iter::once("smiles").chain(names.iter().map(String::as_str)).collect();
+        let cells: StringRecord = std::iter::once("C").chain(names.iter().map(|_| "1")).collect();
+        // A check after each 4096 cells, where columns are planned and where the row is read.
+        let plan = || Plan::new("a.csv", &header, USUAL).unwrap();
+        assert!(cancel::checks_during(plan) > 2 * 12);
+        assert!(cancel::checks_during(|| plan().content_of_text(&cells, USUAL).unwrap()) > 3 * 12);
     }
 
     #[test]
@@ -389,10 +415,16 @@ mod tests {
             ("smiles,a", FileColumns { types: numbers(&["structure".to_owned()]), ..USUAL }),
             ("smiles,record,file_record,structure", USUAL),
         ] {
-            let error = read("a.csv", header.as_bytes(), columns).unwrap_err().to_string();
+            let columns = FileColumns { accept: Some(Accept::default()), ..columns };
+            let error = error(header, columns);
             let listed = error.contains("structure") || error.contains("file_record");
             assert!(error.contains("`a.csv`") && listed, "{error}");
         }
+        let query = error("name,structure\nx,C\n", USUAL);
+        assert_eq!(
+            query,
+            "`a.csv` has no column `smiles` for the query molecules; its columns are `name` and `structure`"
+        );
     }
 
     #[test]
@@ -403,6 +435,8 @@ mod tests {
 
     #[test]
     fn an_empty_file_has_no_records() {
-        assert!(read("a.csv", b"\r\n", USUAL).unwrap().records.is_empty());
+        let notation = Notation { spelled: None, padded: false };
+        let read = contents("a.csv", b"\r\n", Format::Delimited(USUAL), notation).unwrap();
+        assert_eq!(read, (Vec::new(), Vec::new()));
     }
 }

@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use super::accept::Accept;
-use super::raw::{Content, RawFile, RawRecord};
-use super::several::Origins;
-use super::{canonical, smiles_lines, sort_out};
+use super::raw::Content;
+use super::smiles_lines;
+use crate::chemistry::library::PROVIDER;
 use crate::chemistry::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
 use crate::records::{map_records, on_workers};
@@ -37,14 +36,26 @@ pub fn inline_molecules(
     molecules: Vec<InlineMolecule>,
     context: &ExecutionContext<'_>,
 ) -> Result<Molecules, StepError> {
-    let records: Vec<RawRecord<'_>> = molecules.iter().map(InlineMolecule::record).collect();
-    let smiles = map_records(context, &records, |record| canonical(record, Accept::default()))?;
-    if let Some((at, reason)) = smiles.iter().enumerate().find_map(|(at, smiles)| Some((at, smiles.as_ref().err()?))) {
-        let text = molecules[at].as_str();
-        return Err(StepError::new(format!("molecule {}, `{text}`, cannot be used: {reason}", at + 1)));
+    let read = map_records(context, &molecules, |molecule| {
+        let Content { structure, name, .. } = molecule.content()?;
+        Ok::<_, String>((name, structure.canonical_smiles()?))
+    })?;
+    let (mut names, mut smiles) = (Vec::new(), Vec::new());
+    for (molecule, (read, number)) in molecules.iter().zip(read.into_iter().zip(1..)) {
+        let (name, canonical) = read.map_err(|reason| {
+            let text = molecule.as_str();
+            StepError::new(format!("molecule {number}, `{text}`, cannot be used: {reason}"))
+        })?;
+        names.push(name);
+        smiles.push(canonical);
     }
-    let (origins, raw) = (Origins::one("molecules", records.len()), RawFile { more: Vec::new(), records });
-    Ok(sort_out("molecules", raw, &origins, smiles, &[], true)?.kept)
+    let numbers = Values::integers((1..).take(names.len()));
+    let [name, canonical, record] = PROMISED.map(|(name, ty)| Column::new(name, ty));
+    Ok(Molecules::new(Table::new([
+        (name, Values::texts(names)),
+        (canonical.with_provider(PROVIDER), Values::texts(smiles)),
+        (record.as_location(), numbers),
+    ])?)?)
 }
 
 fn columns_of_molecules(_: &InlineMolecules, _: &ColumnContext<'_>) -> Columns {
@@ -64,11 +75,6 @@ impl InlineMolecule {
     /// Returns the SMILES and the name as written.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    fn record(&self) -> RawRecord<'_> {
-        let raw = self.0.trim().as_bytes();
-        RawRecord { line: 0, raw: raw.into(), content: self.content() }
     }
 
     fn content(&self) -> Result<Content, String> {

@@ -2,42 +2,43 @@
 
 mod accept;
 mod delimited_columns;
+mod formats;
 mod from_table;
 mod inline;
 mod named;
 mod queries;
 mod raw;
+mod reader;
 mod sd_records;
-mod several;
 mod smiles_lines;
+mod survey;
+
+use std::collections::BTreeMap;
 
 use csv::StringRecord;
-use std::collections::{BTreeMap, HashSet};
-
 pub use from_table::{MoleculesFromTable, molecules_from_table};
 pub use inline::{InlineMolecule, InlineMolecules, inline_molecules};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::accept::{Accept, Policy};
 use self::delimited_columns::{ColumnTypes, FileColumns};
+use self::formats::Format;
 use self::named::columns_are_there;
 pub(super) use self::queries::{Query, read_queries};
-use self::raw::{Canonical, RawFile, RawRecord, Untyped};
+use self::reader::Made;
 use self::sd_records::{Duplicates, SdFields};
 pub(super) use self::sd_records::{Header, begins_a_field, field_header};
-use self::several::{Origins, unite};
-use super::library::PROVIDER;
+use self::survey::{How, kept_columns};
 use super::molecules::{Molecules, PROMISED};
-use crate::artifact::{Column, ColumnType, TableBuilder};
-use crate::cancel;
+use crate::artifact::ColumnType;
 use crate::prelude::*;
 #[cfg(feature = "excel")]
 use crate::records::sheet_columns;
 use crate::records::{
-    Decimal, Encoding, FileText, HeaderLine, Layout, Notation, RecordFiles, Rejects, SheetChoice, Uniting,
-    check_new_column, extension, header_of, map_records, other_workbook, shortened, text_in,
+    Decimal, Encoding, HeaderLine, Layout, Notation, RecordFiles, RecordPart, RecordText, Several, SheetChoice,
+    Uniting, extension, header_of, other_workbook,
 };
-use crate::step::{NamedFile, Reasons};
+use crate::step::{NamedFile, RecordOutlets, Streamed};
 
 /// Reads molecules from a SMILES, CSV, TSV or SD file, which may be compressed with gzip, or from a sheet of an Excel workbook.
 ///
@@ -201,80 +202,62 @@ pub fn read_molecules(
     #[param(min = 0.0, max = 1.0, example = "0.05")]
     fail_above: Option<f64>,
     context: &ExecutionContext<'_>,
-) -> Result<WithRejects<Molecules>, StepError> {
-    let (name, are_several) = (path.describe(), path.single().is_none());
-    let format = format_of_all(&path.found(context.files())?, format.as_deref())?;
-    let qualified = qualified.as_deref().unwrap_or_default();
-    let types = ColumnTypes { numbers: &numbers, types: &types, qualified, may_lack: are_several };
-    let encoding = Encoding::of(encoding.as_deref());
-    let texts = path.texts(context.files(), |file| {
-        let bytes = file.read(context.files())?;
-        let text = if format == "xlsx" { bytes } else { text_in(encoding, file.as_str(), bytes)? };
-        Ok((text.len(), text))
+) -> Result<Streamed<WithRejects<Molecules>>, StepError> {
+    let step = ReadMolecules {
+        path,
+        file_column,
+        columns,
+        format,
+        smiles_column,
+        inchi_column,
+        name_column,
+        types,
+        numbers,
+        qualified,
+        missing,
+        delimiter,
+        encoding,
+        decimal,
+        header,
+        column_names,
+        sheet,
+        merged_cells,
+        atropisomers,
+        stereo_groups,
+        cxsmiles,
+        coordinates,
+        duplicate_data,
+        on_error,
+        fail_above,
+    };
+    let (name, files) = (step.path.describe(), context.files());
+    let format = format_of_all(&step.path.found(files)?, step.format.as_deref())?;
+    let texts = step.path.texts(files, |file| {
+        let text = match format.as_str() {
+            "xlsx" => RecordText::Whole(file.read(files)?.into()),
+            _ => RecordText::of(file, files, Encoding::of(step.encoding.as_deref()))?,
+        };
+        Ok((text.in_memory()?, text))
     })?;
-    let accept = Accept {
-        flatten: atropisomers == "flatten",
-        stereo_groups: Policy::of(stereo_groups.as_deref()),
-        cxsmiles: Policy::of(cxsmiles.as_deref()),
-        coordinates: coordinates.as_deref().map_or(Policy::Ignore, |name| Policy::of(Some(name))),
-    };
-    let read = texts.iter().map(|FileText { path, text, .. }| match format.as_str() {
-        "csv" | "tsv" | "xlsx" => {
-            let layout = Layout {
-                delimiter: separator(&format, &delimiter),
-                header: HeaderLine::of(header, column_names.as_deref()),
-            };
-            let columns = FileColumns {
-                smiles: &smiles_column,
-                inchi: inchi_column.as_deref(),
-                name: name_column.as_deref(),
-                types,
-                missing: &missing,
-                layout,
-                accept: Some(accept),
-            };
-            if format == "xlsx" {
-                let sheet = SheetChoice::of(sheet.as_deref(), merged_cells.as_deref());
-                return delimited_columns::read_sheet(path, text, sheet, columns);
-            }
-            delimited_columns::read(path, text, columns)
-        }
-        "sdf" | "mol" => {
-            let duplicates = Duplicates::of(duplicate_data.as_deref());
-            let fields = SdFields { name: name_column.as_deref(), types, missing: &missing, duplicates };
-            sd_records::read(path, text, format == "mol", fields)
-        }
-        _ => Ok(smiles_lines::read(text, Some(accept))),
-    });
-    let mut read: Vec<Untyped<'_>> = read.collect::<Result<_, _>>()?;
-    let origins = Origins { files: Origins::of(&texts, &read), are_several, file_column: file_column.as_deref() };
-    let raw = match read.pop() {
-        Some(only) if !are_several => only,
-        last => {
-            read.extend(last);
-            let paths: Vec<&str> = texts.iter().map(|text| text.path.as_str()).collect();
-            unite(read, &paths, Uniting::of(columns.as_deref()), types)?
-        }
-    };
-    let padded = matches!(format.as_str(), "sdf" | "mol");
-    // A workbook has numbers of its own.
-    let spelled = (format != "xlsx").then(|| Decimal::of(decimal.as_deref()));
-    let raw = raw.typed(&name, Notation { spelled, padded })?;
-    let structures = map_records(context, &raw.records, |record| canonical(record, accept))?;
-    let records = raw.records.len();
-    let accepted = accepted(&raw, &structures);
-    let WithRejects { kept, rejects } =
-        sort_out(&name, raw, &origins, structures, &kept_columns(accept), on_error == "fail")?;
-    Reasons::of(&rejects).check_share(records, fail_above, &format!("records of `{name}` cannot be used"))?;
-    let mut counts = json!({ "records": records, "kept": kept.len(), "rejected": rejects.rows() });
-    if are_several {
+    let survey = step.how(&name, &format).survey(&texts)?;
+    let mut out = RecordOutlets::resumed(context)?;
+    survey.read(out.position(), |RecordPart { kept, rejects, made: Made { texts, accepted }, records }| {
+        context.progress(records, Some(survey.records));
+        out.count(accepted);
+        out.put(WithRejects { kept, rejects }, texts, records)
+    })?;
+    let (kept, rejected) = out.counts();
+    let refused = format!("records of `{name}` cannot be used");
+    out.reasons().check_share(kept + rejected, step.fail_above, &refused)?;
+    let mut counts = json!({ "records": kept + rejected, "kept": kept, "rejected": rejected });
+    if step.path.single().is_none() {
         counts["files"] = json!(texts.len());
     }
     context.signal("read", &counts)?;
-    if !accepted.is_empty() {
-        context.signal("accepted", &json!(accepted))?;
+    if !out.counted().is_empty() {
+        context.signal("accepted", &json!(out.counted()))?;
     }
-    Ok(WithRejects { kept, rejects })
+    out.finish()
 }
 
 /// Returns the columns of the output. Those of CSV and TSV files come from their first lines.
@@ -293,6 +276,36 @@ fn columns_of_molecules(step: &ReadMolecules, context: &ColumnContext<'_>) -> Co
 }
 
 impl ReadMolecules {
+    /// Returns how the files, which messages call `name`, are read.
+    fn how<'a>(&'a self, name: &'a str, format: &str) -> How<'a> {
+        let columns = self.file_columns(format);
+        // A workbook has numbers of its own.
+        let spelled = (format != "xlsx").then(|| Decimal::of(self.decimal.as_deref()));
+        let is_sd = matches!(format, "sdf" | "mol");
+        let several =
+            Several { columns: Uniting::of(self.columns.as_deref()), file_column: self.file_column.as_deref() };
+        How {
+            name,
+            format: match format {
+                "csv" | "tsv" => Format::Delimited(columns),
+                "xlsx" => Format::Sheet(SheetChoice::of(self.sheet.as_deref(), self.merged_cells.as_deref()), columns),
+                _ if is_sd => Format::Sd(SdFields {
+                    in_mol_file: format == "mol",
+                    name: self.name_column.as_deref(),
+                    types: self.types(),
+                    missing: &self.missing,
+                    duplicates: Duplicates::of(self.duplicate_data.as_deref()),
+                }),
+                _ => Format::Lines(Some(self.accept())),
+            },
+            types: self.types(),
+            notation: Notation { spelled, padded: is_sd },
+            accept: self.accept(),
+            several: self.path.single().is_none().then_some(several),
+            strict: self.on_error == "fail",
+        }
+    }
+
     fn accept(&self) -> Accept {
         Accept {
             flatten: self.atropisomers == "flatten",
@@ -412,92 +425,4 @@ fn format_of(file: &str, explicit: Option<&str>) -> Result<String, Misfit> {
             Err(Misfit::new("path", other_workbook(file).unwrap_or_else(undetermined)))
         }
     }
-}
-
-fn canonical(record: &RawRecord<'_>, accept: Accept) -> Result<Canonical, String> {
-    let content = record.content.as_ref().map_err(Clone::clone)?;
-    content.structure.read(accept)
-}
-
-/// Counts the molecules that lost something, by the parameter that accepted it.
-fn accepted(raw: &RawFile<'_>, structures: &[Result<Canonical, String>]) -> BTreeMap<&'static str, u64> {
-    let mut counts = BTreeMap::new();
-    for (record, structure) in raw.records.iter().zip(structures) {
-        if let (Ok(content), Ok(structure)) = (&record.content, structure) {
-            let merged = content.merged.then_some("duplicate_data");
-            for param in structure.ignored.iter().copied().chain(merged) {
-                *counts.entry(param).or_default() += 1;
-            }
-        }
-    }
-    counts
-}
-
-/// Returns the columns that hold what a SMILES cannot represent.
-fn kept_columns(accept: Accept) -> Vec<&'static str> {
-    let policies =
-        [("stereo_groups", accept.stereo_groups), ("cxsmiles", accept.cxsmiles), ("mol_block", accept.coordinates)];
-    policies.into_iter().filter(|(_, policy)| *policy == Policy::Keep).map(|(name, _)| name).collect()
-}
-
-/// Returns the name of a column that another one before has.
-fn twice(columns: &[Column]) -> Option<&str> {
-    let mut known = HashSet::new();
-    columns.iter().map(|column| &*column.name).find(|name| !known.insert(*name))
-}
-
-/// Separates the molecules from the records that cannot be used.
-fn sort_out(
-    file: &str,
-    raw: RawFile<'_>,
-    origins: &Origins<'_>,
-    structures: Vec<Result<Canonical, String>>,
-    kept_columns: &[&'static str],
-    fail: bool,
-) -> Result<WithRejects<Molecules>, StepError> {
-    let mut columns = vec![
-        Column::new("name", ColumnType::Text),
-        Column::new("smiles", ColumnType::Text).with_provider(PROVIDER),
-        Column::new("record", ColumnType::Integer).as_location(),
-    ];
-    columns.extend(raw.more);
-    columns.extend(kept_columns.iter().map(|name| Column::new(name, ColumnType::Text)));
-    if let Some(name) = origins.file_column {
-        check_new_column(name, &columns.iter().map(|column| &column.name).collect::<Vec<_>>())?;
-        columns.push(Column::new(name, ColumnType::Text));
-    }
-    if let Some(name) = twice(&columns) {
-        return Err(StepError::new(format!("two columns of `{file}` would be called `{name}`; rename one")));
-    }
-    let mut kept = TableBuilder::new(columns);
-    let mut rejects = if origins.are_several { Rejects::of_several() } else { Rejects::default() };
-    for ((record, structure), (origin, number)) in raw.records.into_iter().zip(structures).zip(origins.records()) {
-        cancel::check()?;
-        let reason = match (record.content, structure) {
-            (Ok(content), Ok(structure)) => {
-                let mut row: Vec<Value> = vec![content.name.into(), structure.smiles.into(), number.into()];
-                row.extend(content.more);
-                row.extend(kept_columns.iter().map(|name| match *name {
-                    "stereo_groups" => Value::from(structure.grouped.as_deref()),
-                    "mol_block" => structure.block.as_deref().into(),
-                    _ => structure.cxsmiles.as_deref().into(),
-                }));
-                row.extend(origins.file_column.map(|_| Value::from(origin.name)));
-                kept.push(row).map_err(StepError::new)?;
-                continue;
-            }
-            (Err(reason), _) | (_, Err(reason)) => reason,
-        };
-        if fail {
-            let text = shortened(&record.raw);
-            return Err(StepError::new(format!(
-                "line {} of `{}` cannot be used: {reason}; the line is `{text}`; `on_error: reject` would put it into \
-                 `rejects`",
-                record.line, origin.path
-            )));
-        }
-        rejects.continue_in(origin.name);
-        rejects.push(record.line, number, &record.raw, &reason);
-    }
-    Ok(WithRejects { kept: Molecules::new(kept.finish()?)?, rejects: rejects.finish()? })
 }

@@ -1,10 +1,11 @@
 //! Reads query molecules from a file. Every record must be valid.
 
-use super::delimited_columns::{self, FileColumns};
-use super::raw::RawRecord;
-use super::smiles_lines;
-use crate::records::{Delimited, Encoding, Layout, extension, on_workers, shortened, text_in};
-use crate::step::{ExecutionContext, InputFile, Misfit, StepError, listed};
+use super::delimited_columns::FileColumns;
+use super::formats::Format;
+use super::raw::{RawRecord, Source};
+use crate::cancel;
+use crate::records::{Batches, Encoding, Layout, RecordText, extension, shortened};
+use crate::step::{ExecutionContext, InputFile, Misfit, StepError};
 
 /// A molecule to compare with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,31 +48,20 @@ pub(in crate::chemistry) fn read_queries(
     encoding: Encoding,
 ) -> Result<Vec<Query>, StepError> {
     let name = file.as_str();
-    let separator = Query::separator_in(name)?;
-    let text = text_in(encoding, name, file.read(context.files())?)?;
-    let records: Vec<RawRecord<'_>> = match separator {
-        Some(delimiter) => {
-            has_smiles(name, &text, delimiter)?;
-            delimited_columns::read(name, &text, FileColumns::usual(Layout::delimited_by(delimiter)))?.records
-        }
-        None => smiles_lines::read(&text, None).records,
+    let format = match Query::separator_in(name)? {
+        Some(delimiter) => Format::Delimited(FileColumns::usual(Layout::delimited_by(delimiter))),
+        None => Format::Lines(None),
     };
-    on_workers(|| records.into_iter().map(|record| query(name, record)).collect())?
-}
-
-/// Checks that there is a column `smiles`. Reading the columns would report its absence too, but with advice about a
-/// parameter that this step does not have. Other mistakes in the header are reported there.
-fn has_smiles(file: &str, text: &[u8], delimiter: u8) -> Result<(), StepError> {
-    let Ok(Some(delimited)) = Delimited::new(text, Layout::delimited_by(delimiter)) else { return Ok(()) };
-    let header = delimited.header();
-    if delimited_columns::HeaderNames::of(header).index_of("smiles").is_some() {
-        return Ok(());
-    }
-    let there: Vec<&str> = header.iter().collect();
-    Err(StepError::new(format!(
-        "`{file}` has no column `smiles` for the query molecules; its columns are {}",
-        listed(&there)
-    )))
+    let text = RecordText::of(file, context.files(), encoding)?;
+    let (source, mut queries) = (Source { name, text: &text }, Vec::new());
+    let work = |_: u64, records: &mut dyn Iterator<Item = RawRecord<'_>>| -> Result<Vec<Query>, StepError> {
+        records.map(|record| query(name, record)).collect()
+    };
+    format.each(source, &[], &mut Batches::default(), work, |more| {
+        queries.extend(more);
+        Ok(())
+    })?;
+    Ok(queries)
 }
 
 fn query(file: &str, record: RawRecord<'_>) -> Result<Query, StepError> {
@@ -79,6 +69,8 @@ fn query(file: &str, record: RawRecord<'_>) -> Result<Query, StepError> {
         let smiles = content.structure.canonical_smiles()?;
         Ok(Query { name: content.name.unwrap_or_else(|| smiles.clone()), smiles })
     });
+    // The record may have been read only in part.
+    cancel::check()?;
     molecule.map_err(|reason| {
         let (line, text) = (record.line, shortened(&record.raw));
         StepError::new(format!("line {line} of `{file}` is not a valid molecule: {reason}; the line is `{text}`"))
@@ -105,15 +97,5 @@ mod tests {
             let misfit = Query::separator_in(name).unwrap_err();
             assert!(misfit.message.contains(name) && misfit.message.contains("`.smi`"), "{misfit}");
         }
-    }
-
-    #[test]
-    fn the_columns_of_a_file_without_smiles_are_listed() {
-        let error = has_smiles("a.csv", b"name,structure\nx,C\n", b',').unwrap_err().to_string();
-        assert!(error.contains("`a.csv`") && error.contains("`name` and `structure`"), "{error}");
-        assert!(!error.contains("smiles_column"), "{error}");
-        assert!(has_smiles("a.csv", b"name,SMILES\nx,C\n", b',').is_ok());
-        assert!(has_smiles("a.tsv", b"name\tsmiles\nx\tC\n", b'\t').is_ok());
-        assert!(has_smiles("a.csv", b"", b',').is_ok());
     }
 }

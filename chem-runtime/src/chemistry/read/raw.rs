@@ -6,26 +6,28 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::accept::{Accept, CxText, Parts, Policy};
-use crate::artifact::{Column, ColumnType};
-use crate::cancel;
+use crate::artifact::ColumnType;
 use crate::chemistry::library::{Dropped, Structure};
-use crate::records::{Notation, split_cells, type_cells, type_of, with_relations};
+use crate::records::{Inference, RecordText, with_relations};
 use crate::step::StepError;
 
-/// The records of a file, and their columns besides SMILES and name.
-#[derive(Debug, Default)]
-pub(super) struct RawFile<'a> {
-    pub(super) more: Vec<Column>,
-    pub(super) records: Vec<RawRecord<'a>>,
+/// A text of records, and the name of its file for messages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) name: &'a str,
+    pub(super) text: &'a RecordText<'a>,
 }
 
-/// The records of a file before the types of their columns are known.
+/// What a first pass over a text finds out.
 #[derive(Debug, Default)]
-pub(super) struct Untyped<'a> {
+pub(super) struct Found {
+    /// The columns besides SMILES and name.
     pub(super) more: Vec<UntypedColumn>,
-    pub(super) records: Vec<RawRecord<'a>>,
-    /// The names of columns in the parameters for types that the file has.
-    pub(super) found: HashSet<String>,
+    /// The data fields of an SD file that become these columns.
+    pub(super) fields: Vec<String>,
+    /// The names of columns in the parameters for types that the text has.
+    pub(super) named: HashSet<String>,
+    pub(super) records: u64,
 }
 
 /// A column of a file.
@@ -37,6 +39,8 @@ pub(super) struct UntypedColumn {
     pub(super) declared: Option<ColumnType>,
     /// Whether its values are numbers with relations, such as `>10`.
     pub(super) qualified: bool,
+    /// What its values are.
+    pub(super) kind: Inference,
 }
 
 /// A record and its location.
@@ -54,48 +58,10 @@ pub(super) struct RawRecord<'a> {
 pub(super) struct Content {
     pub(super) structure: Spelling,
     pub(super) name: Option<String>,
-    /// One value for each column in [`RawFile::more`].
+    /// One value for each column of the file besides SMILES and name.
     pub(super) more: Vec<Value>,
     /// Whether data under one name were merged, as `duplicate_data` says.
     pub(super) merged: bool,
-}
-
-impl<'a> Untyped<'a> {
-    /// Infers the types that are not declared, as every reader does, and converts the values. A record with a value of
-    /// another type than its column cannot be used.
-    ///
-    /// # Errors
-    /// Fails if two columns of the file called `file` would have the same name, or if the step is asked to stop.
-    pub(super) fn typed(self, file: &str, notation: Notation) -> Result<RawFile<'a>, StepError> {
-        let Self { more, mut records, .. } = self;
-        if more.iter().any(|column| column.qualified) {
-            for record in &mut records {
-                if let Ok(content) = &mut record.content {
-                    split_cells(&mut content.more, |index| more[index].qualified);
-                }
-                cancel::check()?;
-            }
-        }
-        let columns = columns(file, more)?;
-        let mut typed = Vec::with_capacity(columns.len());
-        for (index, UntypedColumn { name, declared, .. }) in columns.iter().enumerate() {
-            let until_cancelled = records.iter().take_while(|_| !cancel::is_requested());
-            let cells = until_cancelled.filter_map(|record| record.content.as_ref().ok()?.more.get(index));
-            let ty = declared.unwrap_or_else(|| type_of(cells, notation));
-            // A type inferred from only some of the cells must not be used.
-            cancel::check()?;
-            typed.push(Column::new(name, ty));
-        }
-        for record in &mut records {
-            if let Ok(content) = &mut record.content
-                && let Err(reason) = type_cells(&mut content.more, &typed, notation)
-            {
-                record.content = Err(reason);
-            }
-            cancel::check()?;
-        }
-        Ok(RawFile { more: typed, records })
-    }
 }
 
 /// Returns `more` with a column of relations behind each qualified column.
@@ -106,12 +72,12 @@ pub(super) fn columns(file: &str, more: Vec<UntypedColumn>) -> Result<Vec<Untype
     let mut names = names.into_iter();
     let mut all = Vec::with_capacity(names.len());
     for column in more {
-        let qualified = column.qualified;
+        let UntypedColumn { qualified, kind, .. } = column;
         let declared = column.declared.or(qualified.then_some(ColumnType::Float));
-        all.extend(names.next().map(|name| UntypedColumn { name, declared, qualified }));
+        all.extend(names.next().map(|name| UntypedColumn { name, declared, qualified, kind }));
         if qualified {
             let declared = Some(ColumnType::Text);
-            all.extend(names.next().map(|name| UntypedColumn { name, declared, qualified: false }));
+            all.extend(names.next().map(|name| UntypedColumn { name, declared, qualified: false, kind }));
         }
     }
     Ok(all)

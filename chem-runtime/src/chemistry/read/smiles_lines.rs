@@ -4,18 +4,31 @@
 //! word `smiles`, which is not a valid SMILES, is a header and is skipped too.
 
 use super::accept::{Accept, CxText};
-use super::raw::{Content, RawRecord, Spelling, Untyped};
-use crate::records::{Line, lines, not_utf8};
+use super::raw::{Content, RawRecord, Source, Spelling};
+use crate::records::{Batches, Line, Lines, not_utf8};
+use crate::step::StepError;
 
-pub(super) fn read(text: &[u8], accept: Option<Accept>) -> Untyped<'_> {
-    let records = lines(text)
-        .map(|Line { number, text }| Line { number, text: text.trim_ascii() })
-        .filter(|line| !line.text.is_empty() && !line.text.starts_with(b"#"))
-        .enumerate()
-        .filter(|(index, line)| *index > 0 || !is_header(line.text))
-        .map(|(_, line)| RawRecord { line: line.number, raw: line.text.into(), content: content(line.text, accept) })
-        .collect();
-    Untyped { records, ..Untyped::default() }
+/// Calls `work` with batches of the records of a text, and `take` with the results in order.
+pub(super) fn each_batch<T: Send>(
+    source: Source<'_>,
+    accept: Option<Accept>,
+    batches: &mut Batches,
+    work: impl Fn(u64, &mut dyn Iterator<Item = RawRecord<'_>>) -> Result<T, StepError> + Sync,
+    mut take: impl FnMut(T) -> Result<(), StepError>,
+) -> Result<(), StepError> {
+    let mut begun = false;
+    source.text.in_parts(source.name, |part| {
+        let mut lines = Lines::of_part(&part);
+        let filled = lines
+            .by_ref()
+            .map(|Line { number, text }| Line { number, text: text.trim_ascii() })
+            .filter(|line| !line.text.is_empty() && !line.text.starts_with(b"#"));
+        let records = filled.filter(|line| std::mem::replace(&mut begun, true) || !is_header(line.text));
+        let record =
+            |Line { number, text }| RawRecord { line: number, raw: text.into(), content: content(text, accept) };
+        batches.each(records, |first, lines| work(first, &mut lines.into_iter().map(record)), &mut take)?;
+        Ok(lines.taken())
+    })
 }
 
 fn is_header(line: &[u8]) -> bool {
@@ -37,6 +50,7 @@ pub(super) fn content(line: &[u8], accept: Option<Accept>) -> Result<Content, St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::RecordText;
 
     type Parsed = Result<(String, Option<String>), String>;
 
@@ -45,7 +59,16 @@ mod tests {
             Spelling::Smiles(smiles) => (smiles, content.name),
             other => panic!("not a SMILES: {other:?}"),
         };
-        read(text, None).records.into_iter().map(|record| (record.line, record.content.map(of))).collect()
+        let (text, found) = (RecordText::Whole(text.into()), &mut Vec::new());
+        let owned = |_: u64, records: &mut dyn Iterator<Item = RawRecord<'_>>| {
+            Ok(records.map(|record| (record.line, record.content)).collect::<Vec<_>>())
+        };
+        let take = |more| {
+            found.extend(more);
+            Ok(())
+        };
+        each_batch(Source { name: "a", text: &text }, None, &mut Batches::default(), owned, take).unwrap();
+        found.drain(..).map(|(line, content)| (line, content.map(of))).collect()
     }
 
     fn good(smiles: &str, name: Option<&str>) -> Parsed {

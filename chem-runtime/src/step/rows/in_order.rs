@@ -16,7 +16,7 @@ const AHEAD: usize = 4;
 ///
 /// # Errors
 /// Returns the first error in the order of the items, or that of `take`. Then no more items are begun.
-pub(super) fn in_order<I: Send, O: Send>(
+pub(crate) fn in_order<I: Send, O: Send>(
     pool: &ThreadPool,
     mut next: impl FnMut() -> Result<Option<I>, StepError>,
     work: impl Fn(I) -> Result<O, StepError> + Sync,

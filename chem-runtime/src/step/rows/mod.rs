@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 pub use batch::Batch;
 pub use drive::{Driven, reads};
+pub(crate) use in_order::in_order;
 use input::RowInput;
 pub(super) use input::TextSurvey;
 pub use input::WholeInput;

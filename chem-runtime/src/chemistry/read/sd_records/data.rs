@@ -86,12 +86,12 @@ fn words(text: &[u8]) -> Option<Vec<&[u8]>> {
     Some(words)
 }
 
-/// Parses the fields in `lines`, the lines after a mol block; only the first of them if the step is asked to stop.
+/// Parses the fields in `lines`, those after a mol block; only the first of them if the step is asked to stop.
 ///
 /// # Errors
 /// Returns the number of a line that is not a header where one is expected, that may be a header within a value, or that
 /// is not UTF-8.
-pub(super) fn fields<'a>(lines: &[Line<'a>]) -> Result<Fields<'a>, String> {
+pub(super) fn fields<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Fields<'a>, String> {
     let mut fields: Fields<'a> = Vec::new();
     let mut rest = while_running(lines).peekable();
     while let Some(line) = rest.next() {
@@ -156,8 +156,7 @@ mod tests {
     use crate::records::lines;
 
     fn read(text: &str) -> Result<Vec<(String, String)>, String> {
-        let lines: Vec<Line<'_>> = lines(text.as_bytes()).collect();
-        Ok(fields(&lines)?.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+        Ok(fields(lines(text.as_bytes()))?.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
     fn good(fields: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {

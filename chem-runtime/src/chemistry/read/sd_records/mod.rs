@@ -3,22 +3,22 @@
 mod data;
 mod framing;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_json::Value;
 
 use self::data::{Fields, fields};
 pub(in crate::chemistry) use self::data::{Header, begins_a_field, field_header};
-use self::framing::{Framed, doubtful_end};
+use self::framing::{Framed, Frames};
 use super::delimited_columns::{ColumnTypes, Declared};
-use super::raw::{Content, RawRecord, Spelling, Untyped, UntypedColumn};
-use crate::cancel::{self, until_stopped, while_running};
+use super::raw::{Content, Found, RawRecord, Source, Spelling, UntypedColumn};
+use crate::cancel::{self, while_running};
 use crate::chemistry::molecules::PROMISED;
-use crate::records::{Line, lines, not_utf8};
+use crate::records::{Batches, Inference, Line, Notation, not_utf8};
 use crate::step::{StepError, listed};
 
 /// The maximum number of values in an SD file. Records with different field names make the table grow quadratically.
-const MAX_VALUES: usize = 100_000_000;
+const MAX_VALUES: u64 = 100_000_000;
 
 /// A record before the columns of the file are known.
 struct SdRecord<'a> {
@@ -36,9 +36,11 @@ struct SdContent<'a> {
     merged: bool,
 }
 
-/// The parameters for the data fields of a file.
+/// The parameters for an SD file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SdFields<'a> {
+    /// Whether the last record needs no `$$$$`, as in a mol file.
+    pub(super) in_mol_file: bool,
     /// The data field with the name of a molecule; `None` for the first line of its block.
     pub(super) name: Option<&'a str>,
     pub(super) types: ColumnTypes<'a>,
@@ -103,79 +105,154 @@ impl Duplicates {
     }
 }
 
-/// Reads the records of `text`. The last record of a mol file needs no `$$$$`.
-pub(super) fn read<'a>(
-    file: &str,
-    text: &'a [u8],
-    in_mol_file: bool,
-    params: SdFields<'_>,
-) -> Result<Untyped<'a>, StepError> {
-    // Reading may stop early here, because a cancelled step discards the records.
-    let framed = framing::records(lines(text).take_while(|_| !cancel::is_requested()));
-    cancel::check()?;
-    let next = framed.iter().skip(1).map(Some).chain([None]);
-    let records = framed.iter().zip(next).map(|(record, next)| sd_record(record, next, in_mol_file, params.duplicates));
-    let records: Vec<SdRecord<'_>> = until_stopped(records)?;
-    let mut names: Vec<&str> = Vec::new();
-    let mut known: HashSet<&str> = HashSet::new();
-    let contents = records.iter().filter_map(|record| record.content.as_ref().ok());
-    for (field, _) in while_running(contents.flat_map(|content| &content.fields)) {
-        if known.insert(field) {
-            names.push(field);
+/// What a first pass over a file finds out about its data fields.
+#[derive(Default)]
+struct FoundFields {
+    /// The names, in the order of their first appearance, and what their values are.
+    names: Vec<(String, Inference)>,
+    indices: HashMap<String, usize>,
+    records: u64,
+}
+
+impl FoundFields {
+    fn add(&mut self, name: &str, kind: Inference) {
+        match self.indices.get(name) {
+            Some(index) => self.names[*index].1.add_all(kind),
+            None => {
+                self.indices.insert(name.to_owned(), self.names.len());
+                self.names.push((name.to_owned(), kind));
+            }
         }
     }
-    cancel::check()?;
-    if names.len().saturating_mul(records.len()) > MAX_VALUES {
-        let (count, records) = (names.len(), records.len());
-        return Err(StepError::new(format!(
-            "`{file}` has {count} data fields in {records} records; at most {MAX_VALUES} values are allowed"
-        )));
+
+    fn add_record(&mut self, record: SdRecord<'_>, params: SdFields<'_>, notation: Notation) {
+        self.records += 1;
+        // A record that cannot be used has no fields.
+        for (name, text) in while_running(record.content.into_iter().flat_map(|content| content.fields)) {
+            let mut kind = Inference::default();
+            kind.add(&value(&text, params.missing), notation);
+            self.add(name, kind);
+        }
     }
-    let find = |param: &'static str, wanted: &str| match known.get(wanted) {
-        Some(field) => Ok(*field),
+
+    /// # Errors
+    /// Fails if the table would have too many values.
+    fn append(&mut self, file: &str, more: Self) -> Result<(), StepError> {
+        self.records += more.records;
+        for (name, kind) in while_running(more.names) {
+            self.add(&name, kind);
+        }
+        let (count, records) = (self.names.len(), self.records);
+        if (count as u64).saturating_mul(records) > MAX_VALUES {
+            return Err(StepError::new(format!(
+                "`{file}` has {count} data fields in {records} records; at most {MAX_VALUES} values are allowed"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Finds out the columns of a file.
+///
+/// # Errors
+/// Fails if the file cannot be read, has too many values, or lacks a data field that a parameter names.
+pub(super) fn survey(source: Source<'_>, params: SdFields<'_>, notation: Notation) -> Result<Found, StepError> {
+    let Source { name: file, .. } = source;
+    let mut found = FoundFields::default();
+    let work = |_: u64, records: &mut dyn Iterator<Item = SdRecord<'_>>| {
+        let mut found = FoundFields::default();
+        for record in records {
+            found.add_record(record, params, notation);
+            cancel::check()?;
+        }
+        Ok(found)
+    };
+    each_record_batch(source, params, &mut Batches::default(), work, |more| found.append(file, more))?;
+    let FoundFields { names, indices, records } = found;
+    let find = |param: &'static str, wanted: &str| match indices.get(wanted) {
+        Some(index) => Ok(names[*index].0.as_str()),
         None => Err(StepError::new(format!(
             "no record of `{file}` has the data field `{wanted}`, which `{param}` names; its data fields are {}",
-            if names.is_empty() { "none".to_owned() } else { listed(&names) }
+            if names.is_empty() {
+                "none".to_owned()
+            } else {
+                listed(&names.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+            }
         ))),
     };
     let declared = Declared::find(params.types, find)?;
     let name = params.name.map(|name| find("name_column", name)).transpose()?;
     let more = columns(file, &names, name, &declared)?;
-    let finished = |record: SdRecord<'a>| RawRecord {
-        line: record.line,
-        raw: record.title.into(),
-        content: record.content.map(|content| finish(content, name, &more, params.missing)),
+    let (fields, more) = more.into_iter().map(|(field, column)| (field.to_owned(), column)).unzip();
+    Ok(Found { more, fields, named: declared.found, records })
+}
+
+/// Calls `work` with batches of the records of a file whose data `fields` become columns, and `take` with the results in order.
+pub(super) fn each_batch<T: Send>(
+    source: Source<'_>,
+    fields: &[String],
+    params: SdFields<'_>,
+    batches: &mut Batches,
+    work: impl Fn(u64, &mut dyn Iterator<Item = RawRecord<'_>>) -> Result<T, StepError> + Sync,
+    take: impl FnMut(T) -> Result<(), StepError>,
+) -> Result<(), StepError> {
+    let work = |first: u64, records: &mut dyn Iterator<Item = SdRecord<'_>>| {
+        work(
+            first,
+            &mut records.map(|SdRecord { line, title, content }| {
+                let content = content.map(|content| finish(content, params.name, fields, params.missing));
+                RawRecord { line, raw: title.into(), content }
+            }),
+        )
     };
-    let records = until_stopped(records.into_iter().map(finished))?;
-    Ok(Untyped { more: more.into_iter().map(|(_, column)| column).collect(), records, found: declared.found })
+    each_record_batch(source, params, batches, work, take)
+}
+
+fn each_record_batch<T: Send>(
+    source: Source<'_>,
+    params: SdFields<'_>,
+    batches: &mut Batches,
+    work: impl Fn(u64, &mut dyn Iterator<Item = SdRecord<'_>>) -> Result<T, StepError> + Sync,
+    mut take: impl FnMut(T) -> Result<(), StepError>,
+) -> Result<(), StepError> {
+    source.text.in_parts(source.name, |part| {
+        let mut frames = Frames::of_part(part);
+        let work =
+            |first, framed: Vec<Framed<'_>>| work(first, &mut framed.iter().map(|framed| sd_record(framed, params)));
+        batches.each(frames.by_ref(), work, &mut take)?;
+        Ok(frames.taken())
+    })
 }
 
 /// Returns a column for each data field except the one with the molecules' names.
 fn columns<'a>(
     file: &str,
-    names: &[&'a str],
+    names: &'a [(String, Inference)],
     name: Option<&str>,
     declared: &Declared<&'a str>,
 ) -> Result<Vec<(&'a str, UntypedColumn)>, StepError> {
     let mut columns: Vec<(&str, UntypedColumn)> = Vec::new();
-    for field in names.iter().copied().filter(|field| Some(*field) != name) {
+    for (field, kind) in names.iter().map(|(field, kind)| (field.as_str(), *kind)) {
+        if Some(field) == name {
+            continue;
+        }
         let taken = PROMISED.iter().any(|(promised, _)| *promised == field);
         let column = if taken { format!("file_{field}") } else { field.to_owned() };
         // Searching the names only for the few reserved ones keeps this linear in their number.
-        if taken && names.contains(&column.as_str()) {
+        if taken && names.iter().any(|(other, _)| *other == column) {
             return Err(StepError::new(format!("two columns of `{file}` would be called `{column}`; rename one")));
         }
-        columns.push((field, declared.column(&field, column)));
+        columns.push((field, UntypedColumn { kind, ..declared.column(&field, column) }));
     }
     Ok(columns)
 }
 
-fn finish(content: SdContent<'_>, name: Option<&str>, more: &[(&str, UntypedColumn)], missing: &[String]) -> Content {
+fn finish(content: SdContent<'_>, name: Option<&str>, columns: &[String], missing: &[String]) -> Content {
     let SdContent { title, block, fields, merged } = content;
     let fields: HashMap<&str, &str> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let field = |wanted: &str| fields.get(wanted).copied().unwrap_or_default();
     let name = name.map_or(title, field);
-    let more = while_running(more).map(|(wanted, _)| value(field(wanted), missing)).collect();
+    let more = while_running(columns).map(|wanted| value(field(wanted), missing)).collect();
     let name = Some(name.trim()).filter(|name| !name.is_empty()).map(str::to_owned);
     Content { structure: Spelling::MolBlock(block), name, more, merged }
 }
@@ -186,23 +263,18 @@ fn value(text: &str, missing: &[String]) -> Value {
     if is_missing { Value::Null } else { text.into() }
 }
 
-/// The record in `framed`, which `next` follows. `in_mol_file` if it may end with its mol block.
-fn sd_record<'a>(
-    framed: &Framed<'a>,
-    next: Option<&Framed<'a>>,
-    in_mol_file: bool,
-    duplicates: Duplicates,
-) -> SdRecord<'a> {
-    let Some(first) = framed.lines.first() else {
+fn sd_record<'a>(framed: &Framed<'a>, params: SdFields<'_>) -> SdRecord<'a> {
+    let Some(first) = framed.lines().next() else {
         let line = framed.ended_on.unwrap_or_default();
         return SdRecord { line, title: b"", content: Err("has nothing in it".to_owned()) };
     };
-    let whole = framed.ended_on.is_some() || in_mol_file && framed.block_end == Some(framed.last_filled());
-    let content = match doubtful_end(framed, next) {
+    let content = match framed.doubtful_end {
         Some(line) => Err(format!(
             "has the line {line} within a value, `$$$$`, which ends a record; what follows it is no record"
         )),
-        None if whole => content(framed, duplicates),
+        None if framed.ended_on.is_some() || params.in_mol_file && framed.ends_with_its_block() => {
+            content(framed, params.duplicates)
+        }
         None => Err(cut_off(framed)),
     };
     SdRecord { line: first.number, title: first.text.trim_ascii(), content }
@@ -217,17 +289,18 @@ fn cut_off(framed: &Framed<'_>) -> String {
 }
 
 fn content<'a>(framed: &Framed<'a>, duplicates: Duplicates) -> Result<SdContent<'a>, String> {
-    let lines = &framed.lines;
     let text = |line: &Line<'a>| std::str::from_utf8(line.text).map_err(|_| not_utf8(line.text, None));
-    if lines.iter().any(|line| line.text.contains(&0)) {
+    if framed.text.contains(&0) {
         return Err("has the character U+0000, which cannot be stored".to_owned());
     }
     let end = framed.block_end.ok_or("has no `M  END` at the end of its mol block")?;
-    let title = text(&lines[0])?;
-    let mut block = String::new();
-    for (at, line) in lines[..=end].iter().enumerate() {
-        match text(line) {
-            Ok(line) => block.push_str(line),
+    let (mut lines, mut title, mut block) = (framed.lines(), "", String::new());
+    for (at, line) in lines.by_ref().take(end + 1).enumerate() {
+        match text(&line) {
+            Ok(line) => {
+                title = if at == 0 { line } else { title };
+                block.push_str(line);
+            }
             // The lines of the program and the comment may be in another encoding, which does not affect the structure.
             Err(_) if matches!(at, 1 | 2) => {
                 block.extend(line.text.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }));
@@ -236,17 +309,25 @@ fn content<'a>(framed: &Framed<'a>, duplicates: Duplicates) -> Result<SdContent<
         }
         block.push('\n');
     }
-    let (fields, merged) = duplicates.resolve(fields(&lines[end + 1..])?)?;
+    let (fields, merged) = duplicates.resolve(fields(lines)?)?;
     Ok(SdContent { title, block, fields, merged })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::formats::Format;
+    use super::super::reader::tests::contents;
     use super::*;
-    use crate::records::{Decimal, Notation};
+    use crate::artifact::ColumnType;
+    use crate::records::{Decimal, Part};
 
-    const PLAIN: SdFields<'static> =
-        SdFields { name: None, types: ColumnTypes::NONE, missing: &[], duplicates: Duplicates::Reject };
+    const PLAIN: SdFields<'static> = SdFields {
+        in_mol_file: false,
+        name: None,
+        types: ColumnTypes::NONE,
+        missing: &[],
+        duplicates: Duplicates::Reject,
+    };
 
     const BLOCK: &str =
         "methane\n  x\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n    0.0000    0.0000    0.0000 C   0  0\nM  END\n";
@@ -254,11 +335,15 @@ mod tests {
     fn read_all(text: &str, name: Option<&str>, numbers: &[&str]) -> (Vec<String>, Vec<Result<Content, String>>) {
         let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
         let types = ColumnTypes { numbers: &numbers, ..ColumnTypes::NONE };
-        let file = read("a.sdf", text.as_bytes(), false, SdFields { name, types, ..PLAIN }).unwrap();
+        read(text.as_bytes(), SdFields { name, types, ..PLAIN }).unwrap()
+    }
+
+    type Read = (Vec<String>, Vec<Result<Content, String>>);
+
+    fn read(text: &[u8], params: SdFields<'_>) -> Result<Read, StepError> {
         let notation = Notation { spelled: Some(Decimal::Point), padded: true };
-        let file = file.typed("a.sdf", notation).unwrap();
-        let columns = file.more.iter().map(|column| column.name.to_string()).collect();
-        (columns, file.records.into_iter().map(|record| record.content).collect())
+        let (columns, records) = contents("a.sdf", text, Format::Sd(params), notation)?;
+        Ok((columns, records.into_iter().map(|(_, content)| content).collect()))
     }
 
     fn record(data: &str) -> String {
@@ -267,13 +352,14 @@ mod tests {
 
     #[test]
     fn the_time_for_columns_is_linear() {
-        let names: Vec<String> = (0..100_000).map(|number| format!("field {number:06}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let named = |name: String| (name, Inference::default());
+        let names: Vec<(String, Inference)> = (0..100_000).map(|number| named(format!("field {number:06}"))).collect();
         let begun = std::time::Instant::now();
         let none = Declared::find(ColumnTypes::NONE, |_, name| Ok(name)).unwrap();
         assert_eq!(columns("a.sdf", &names, None, &none).unwrap().len(), names.len());
         assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
-        let clash = columns("a.sdf", &["file_record", "record"], None, &none).unwrap_err();
+        let clash = ["file_record", "record"].map(|name| named(name.to_owned()));
+        let clash = columns("a.sdf", &clash, None, &none).unwrap_err();
         assert_eq!(clash.to_string(), "two columns of `a.sdf` would be called `file_record`; rename one");
     }
 
@@ -281,9 +367,16 @@ mod tests {
     fn reading_stops_within_a_record() {
         let data: Vec<String> = (0..30_000).map(|field| format!("> <c{field}>\n1\n\n")).collect();
         let text = record(&data.concat());
-        // Besides a check for each line, one after each 4096 lines and, in two passes, fields of the record.
-        let checks = cancel::checks_during(|| read("a.sdf", text.as_bytes(), false, PLAIN).unwrap());
-        assert!(checks > 3 * 30_000 + (3 + 2) * 7, "{checks}");
+        let part = Part { text: text.as_bytes(), line: 1, more: false };
+        let framed = || Frames::of_part(part).next().unwrap();
+        // A check after each 4096 lines, where the record is framed and parsed, and after each 4096 fields.
+        let (lines, fields) = (3 * 7, 7);
+        assert!(cancel::checks_during(framed) > lines);
+        let parsed = || sd_record(&framed(), PLAIN);
+        assert!(cancel::checks_during(parsed) > 2 * lines + fields);
+        let content = parsed().content.unwrap();
+        let columns: Vec<String> = (0..30_000).map(|field| format!("c{field}")).collect();
+        assert!(cancel::checks_during(|| finish(content, None, &columns, &[])) > fields - 1);
     }
 
     #[test]
@@ -337,7 +430,7 @@ mod tests {
     fn another_encoding_is_accepted_in_the_comment_lines() {
         let of = |block: &str| {
             let text: Vec<u8> = block.chars().map(|symbol| symbol as u8).chain(*b"\n$$$$\n").collect();
-            read("a.sdf", &text, false, PLAIN).unwrap().records.remove(0).content
+            read(&text, PLAIN).unwrap().1.remove(0)
         };
         let block = of(&BLOCK.replace("  x\n\n", "  \u{e4}\n\u{fc}\n")).unwrap().structure;
         assert_eq!(block, Spelling::MolBlock(BLOCK.replace("  x\n\n", "  ?\n?\n")));
@@ -349,9 +442,11 @@ mod tests {
     #[test]
     fn data_under_one_name_are_merged_on_request() {
         let text = record("> <a>\n1\n\n> <b>\nx\n\n> <a>\n2\n\n") + &record("> <a>\n3\n\n");
+        let declared = [("a".to_owned(), ColumnType::Text)].into();
+        let text_alone = ColumnTypes { types: &declared, ..ColumnTypes::NONE };
         for (duplicates, value) in [(Duplicates::First, "1"), (Duplicates::Last, "2"), (Duplicates::Join, "1\n2")] {
-            let file = read("a.sdf", text.as_bytes(), false, SdFields { duplicates, ..PLAIN }).unwrap();
-            let records: Vec<Content> = file.records.into_iter().map(|record| record.content.unwrap()).collect();
+            let (_, records) = read(text.as_bytes(), SdFields { duplicates, types: text_alone, ..PLAIN }).unwrap();
+            let records: Vec<Content> = records.into_iter().map(Result::unwrap).collect();
             assert_eq!(records[0].more, [value, "x"].map(Value::from), "{duplicates:?}");
             assert_eq!(records.iter().map(|content| content.merged).collect::<Vec<_>>(), [true, false]);
         }
@@ -373,7 +468,7 @@ mod tests {
         let qualified = ["b".to_owned()];
         let types = ColumnTypes { qualified: &qualified, ..ColumnTypes::NONE };
         let text = record("> <a>\n1\n\n");
-        let error = read("a.sdf", text.as_bytes(), false, SdFields { types, ..PLAIN }).unwrap_err().to_string();
+        let error = read(text.as_bytes(), SdFields { types, ..PLAIN }).unwrap_err().to_string();
         assert!(error.contains("`b`") && error.contains("`a`"), "{error}");
     }
 }
