@@ -22,6 +22,10 @@ mod keys;
 mod lines;
 mod parallel;
 #[cfg(feature = "parquet")]
+mod parquet_blocks;
+#[cfg(feature = "parquet")]
+mod parquet_columns;
+#[cfg(feature = "parquet")]
 mod parquet_reader;
 #[cfg(feature = "parquet")]
 mod parquet_writer;

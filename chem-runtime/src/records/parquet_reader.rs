@@ -1,44 +1,85 @@
-//! Reads Apache Parquet files as records of typed cells.
+//! Reads Apache Parquet files some rows at a time.
 
 use std::fs::File;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::basic::{ConvertedType, Repetition, Type as Physical};
+use parquet::column::reader::ColumnReader;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::record::Field;
-use parquet::schema::types::Type;
-use serde_json::{Number, Value};
+use rayon::prelude::*;
 
+use super::parquet_columns::{Meaning, Piece};
 use super::record_text::RecordText;
-use crate::artifact::{Column, ColumnType};
+use crate::artifact::Column;
 use crate::cancel;
 use crate::step::StepError;
 use crate::step::limits::TABLE_CELLS;
+use crate::step::workers::workers;
+
+/// The number of rows that are read first.
+const FIRST_ROWS: usize = 64;
+
+/// The number of rows that are read at once at most.
+const MOST_ROWS: usize = 8192;
+
+/// The number of values that are read at once at most, if there are several rows.
+const MOST_VALUES: usize = 1 << 20;
+
+/// The length of the texts of rows that are worked on at once, in bytes, unless a row is longer.
+const TEXT_BYTES: usize = 4 << 20;
 
 /// Returns the names of the columns of the file at `path`; `None` if it cannot be read.
 pub(crate) fn parquet_columns(path: &Path) -> Option<Vec<String>> {
-    let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
+    let reader = caught("", || SerializedFileReader::new(File::open(path)?)).ok()?;
     let schema = reader.metadata().file_metadata().schema();
     Some(schema.get_fields().iter().map(|field| field.name().to_owned()).collect())
+}
+
+/// Runs `work` of the library on the file called `name`. The library panics on some damaged files. Unwind safety holds because
+/// nothing of the file is used after a failure.
+///
+/// # Errors
+/// Fails like `work`, or if it panics.
+fn caught<T>(name: &str, work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, StepError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|error| StepError::context(format!("cannot read `{name}` as Parquet"), error)),
+        Err(_) => Err(StepError::new(format!("cannot read `{name}` as Parquet: it is damaged"))),
+    }
 }
 
 fn open(name: &str, file: &RecordText<'_>) -> Result<Box<dyn FileReader>, StepError> {
     Ok(match file {
         RecordText::Copied(copy) => {
             let copy = copy.try_clone().map_err(|error| StepError::context(format!("cannot read `{name}`"), error))?;
-            Box::new(SerializedFileReader::new(copy).map_err(|error| cannot(name, error))?)
+            Box::new(caught(name, || SerializedFileReader::new(copy))?)
         }
         file => {
             let bytes = Bytes::copy_from_slice(file.whole());
-            Box::new(SerializedFileReader::new(bytes).map_err(|error| cannot(name, error))?)
+            Box::new(caught(name, || SerializedFileReader::new(bytes))?)
         }
     })
 }
 
-fn cannot(name: &str, error: ParquetError) -> StepError {
-    StepError::context(format!("cannot read `{name}` as Parquet"), error)
+/// Returns what the values of each column of the file called `name` mean.
+///
+/// # Errors
+/// Fails if a column has values that no column of a table can hold.
+fn meanings(name: &str, reader: &dyn FileReader) -> Result<Vec<Meaning>, StepError> {
+    let fields = reader.metadata().file_metadata().schema().get_fields();
+    let meaning = |field: &Arc<parquet::schema::types::Type>| {
+        Meaning::of(field).map_err(|what| {
+            StepError::new(format!(
+                "the column `{}` of `{name}` has {what}, which no column of a table can hold; leave it out, or write it as \
+                 text",
+                field.name()
+            ))
+        })
+    };
+    fields.iter().map(meaning).collect()
 }
 
 /// Returns the columns of the file called `name`, with its types and units, and the number of its records.
@@ -54,21 +95,16 @@ pub(super) fn parquet_schema(name: &str, file: &RecordText<'_>) -> Result<(Vec<C
         let key = format!("unit:{column}");
         notes.iter().find(|note| note.key == key).and_then(|note| note.value.clone())
     };
-    let mut columns = Vec::new();
-    for field in metadata.schema().get_fields() {
-        let ty = column_type(field).map_err(|what| {
-            StepError::new(format!(
-                "the column `{}` of `{name}` has {what}, which no column of a table can hold; leave it out, or write it as \
-                 text",
-                field.name()
-            ))
-        })?;
-        let column = Column::new(field.name(), ty);
-        columns.push(match unit(field.name()) {
-            Some(unit) => column.with_unit(&unit),
-            None => column,
-        });
-    }
+    let fields = metadata.schema().get_fields().iter().zip(meanings(name, &*reader)?);
+    let columns: Vec<Column> = fields
+        .map(|(field, meaning)| {
+            let column = Column::new(field.name(), meaning.ty());
+            match unit(field.name()) {
+                Some(unit) => column.with_unit(&unit),
+                None => column,
+            }
+        })
+        .collect();
     let rows = u64::try_from(metadata.num_rows()).unwrap_or(u64::MAX);
     let cells = rows.saturating_mul(columns.len() as u64);
     if cells > TABLE_CELLS.get() {
@@ -77,158 +113,193 @@ pub(super) fn parquet_schema(name: &str, file: &RecordText<'_>) -> Result<(Vec<C
     Ok((columns, rows))
 }
 
-/// Calls `take` with the cells of each record of the file called `name`, or the reason why it cannot be used. NaN is a missing
-/// value.
-///
-/// # Errors
-/// Fails like `take`, or if the file cannot be read.
-pub(super) fn each_parquet_row(
-    name: &str,
-    file: &RecordText<'_>,
-    mut take: impl FnMut(Result<Vec<Value>, String>) -> Result<(), StepError>,
-) -> Result<(), StepError> {
-    for row in open(name, file)?.get_row_iter(None).map_err(|error| cannot(name, error))? {
-        cancel::check()?;
-        let row = row.map_err(|error| cannot(name, error))?;
-        take(row.get_column_iter().map(|(column, field)| cell(column, field)).collect())?;
-    }
-    Ok(())
+/// Some consecutive rows of a file.
+#[derive(Debug, Clone)]
+pub(super) struct ParquetRows {
+    /// The values of each column, in these and other rows.
+    pub(super) pieces: Arc<Vec<Piece>>,
+    /// The rows in the pieces.
+    pub(super) rows: Range<usize>,
 }
 
-/// Returns the type of a column, or what it has that no column can hold.
-fn column_type(field: &Type) -> Result<ColumnType, &'static str> {
-    if !field.is_primitive() {
-        return Err("nested values");
-    }
-    let info = field.get_basic_info();
-    if info.has_repetition() && info.repetition() == Repetition::REPEATED {
-        return Err("lists");
-    }
-    let plain = info.logical_type_ref().is_none();
-    match (field.get_physical_type(), info.converted_type()) {
-        (Physical::BOOLEAN, _) => Ok(ColumnType::Boolean),
-        (Physical::INT32, ConvertedType::DATE) => Ok(ColumnType::Text),
-        (
-            Physical::INT32 | Physical::INT64,
-            ConvertedType::INT_8
-            | ConvertedType::INT_16
-            | ConvertedType::INT_32
-            | ConvertedType::INT_64
-            | ConvertedType::UINT_8
-            | ConvertedType::UINT_16
-            | ConvertedType::UINT_32
-            | ConvertedType::UINT_64,
-        ) => Ok(ColumnType::Integer),
-        (Physical::INT32 | Physical::INT64, ConvertedType::NONE) if plain => Ok(ColumnType::Integer),
-        (Physical::FLOAT | Physical::DOUBLE, _) => Ok(ColumnType::Float),
-        (Physical::BYTE_ARRAY, ConvertedType::UTF8 | ConvertedType::ENUM | ConvertedType::JSON) => Ok(ColumnType::Text),
-        (Physical::BYTE_ARRAY, ConvertedType::NONE) if plain => Ok(ColumnType::Text),
-        (_, ConvertedType::DECIMAL) => Err("decimals"),
-        (Physical::INT32 | Physical::INT64 | Physical::INT96, _) => Err("times"),
-        _ => Err("bytes"),
-    }
+/// Reads the rows of a file, the columns on all cores.
+pub(super) struct ParquetReader<'a> {
+    name: &'a str,
+    reader: Box<dyn FileReader>,
+    meanings: Vec<Meaning>,
+    /// The index of the next row group.
+    next_group: usize,
+    columns: Vec<ColumnReader>,
+    /// The number of rows of the group that are not read.
+    left: usize,
+    /// The number of rows to read next.
+    size: usize,
+    /// The pieces that were read last, and where their rows are cut.
+    read: Option<(Arc<Vec<Piece>>, std::vec::IntoIter<Range<usize>>)>,
 }
 
-fn cell(column: &str, field: &Field) -> Result<Value, String> {
-    let refused = |what: &str| Err(format!("has {what} in the column `{column}`"));
-    let float = |value: f64| match Number::from_f64(value) {
-        Some(number) => Ok(Value::Number(number)),
-        None if value.is_nan() => Ok(Value::Null),
-        None => refused("an infinite number"),
-    };
-    let text = |text: &str| {
-        if text.contains('\0') {
-            refused("the character U+0000, which cannot be stored,")
-        } else {
-            Ok(Value::from(text))
-        }
-    };
-    match field {
-        Field::Null => Ok(Value::Null),
-        Field::Bool(value) => Ok((*value).into()),
-        Field::Byte(value) => Ok((*value).into()),
-        Field::Short(value) => Ok((*value).into()),
-        Field::Int(value) => Ok((*value).into()),
-        Field::Long(value) => Ok((*value).into()),
-        Field::UByte(value) => Ok((*value).into()),
-        Field::UShort(value) => Ok((*value).into()),
-        Field::UInt(value) => Ok((*value).into()),
-        Field::ULong(value) => match i64::try_from(*value) {
-            Ok(value) => Ok(value.into()),
-            Err(_) => refused("an integer of more than 63 bits"),
-        },
-        Field::Float(value) => float(f64::from(*value)),
-        Field::Double(value) => float(*value),
-        Field::Str(value) => text(value),
-        Field::Bytes(value) => match std::str::from_utf8(value.data()) {
-            Ok(value) => text(value),
-            Err(_) => refused("bytes that are not UTF-8"),
-        },
-        Field::Date(days) => {
-            match jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(i64::from(*days))) {
-                Ok(date) => Ok(date.to_string().into()),
-                Err(_) => refused("a date beyond the year 9999"),
+impl<'a> ParquetReader<'a> {
+    /// Opens the file called `name`.
+    ///
+    /// # Errors
+    /// Fails like [`parquet_schema`].
+    pub(super) fn open(name: &'a str, file: &RecordText<'_>) -> Result<Self, StepError> {
+        let reader = open(name, file)?;
+        let meanings = meanings(name, &*reader)?;
+        Ok(Self { name, reader, meanings, next_group: 0, columns: Vec::new(), left: 0, size: FIRST_ROWS, read: None })
+    }
+
+    /// Returns the next rows; `None` behind the last.
+    ///
+    /// # Errors
+    /// Fails if the file is damaged, or if the step is asked to stop.
+    pub(super) fn next(&mut self) -> Result<Option<ParquetRows>, StepError> {
+        loop {
+            cancel::check()?;
+            if let Some((pieces, cuts)) = &mut self.read
+                && let Some(rows) = cuts.next()
+            {
+                return Ok(Some(ParquetRows { pieces: pieces.clone(), rows }));
             }
+            self.read = None;
+            if self.left == 0 && !self.begin_group()? {
+                return Ok(None);
+            }
+            self.read_pieces()?;
         }
-        _ => refused("a value that no column can hold"),
+    }
+
+    /// Begins with the next row group. Returns `false` if there is none.
+    fn begin_group(&mut self) -> Result<bool, StepError> {
+        if self.next_group == self.reader.num_row_groups() {
+            return Ok(false);
+        }
+        (self.columns, self.left) = caught(self.name, || {
+            let group = self.reader.get_row_group(self.next_group)?;
+            let columns = (0..self.meanings.len()).map(|column| group.get_column_reader(column));
+            let rows =
+                usize::try_from(group.metadata().num_rows()).map_err(|error| ParquetError::External(error.into()))?;
+            Ok((columns.collect::<Result<_, _>>()?, rows))
+        })?;
+        self.next_group += 1;
+        Ok(true)
+    }
+
+    fn read_pieces(&mut self) -> Result<(), StepError> {
+        let (name, rows) = (self.name, self.size.min(self.left));
+        let columns = self.columns.par_iter_mut().zip(&self.meanings);
+        let piece =
+            |(reader, meaning): (&mut ColumnReader, &Meaning)| caught(name, || Piece::read(reader, *meaning, rows));
+        let pieces: Vec<Result<Piece, StepError>> = workers()?.install(|| columns.map(piece).collect());
+        let pieces = pieces.into_iter().collect::<Result<Vec<Piece>, _>>()?;
+        self.left -= rows;
+        let mut lengths = vec![0; rows];
+        pieces.iter().for_each(|piece| piece.add_lengths(&mut lengths));
+        let (mut cuts, mut start, mut length) = (Vec::new(), 0, 0_usize);
+        for (row, more) in lengths.iter().enumerate() {
+            if length + more > TEXT_BYTES && row > start {
+                cuts.push(start..row);
+                (start, length) = (row, 0);
+            }
+            length += more;
+        }
+        cuts.push(start..rows);
+        let most = (MOST_VALUES / self.meanings.len().max(1)).clamp(1, MOST_ROWS);
+        self.size = if cuts.len() > 1 { (self.size / 2).max(1) } else { (2 * self.size).min(most) };
+        self.read = Some((Arc::new(pieces), cuts.into_iter()));
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
+    use std::collections::BTreeMap;
     use std::io::Write as _;
-    use std::sync::Arc;
+
+    use serde_json::{Value, json};
 
     use super::super::ParquetWriter;
+    use super::super::table_text::{CellText, DeclaredType, TableFormat, TableText};
     use super::*;
-    use crate::artifact::{Table, TablePiece, Values};
+    use crate::artifact::{ColumnType, Table, TablePiece, Values};
+    use crate::step::WithRejects;
 
-    #[test]
-    fn what_is_written_reads_back() {
-        let table = Table::new([
+    fn written(table: &Table) -> Vec<u8> {
+        let (mut file, columns) = (Vec::new(), (0..table.columns().len()).collect::<Vec<_>>());
+        let mut writer = ParquetWriter::begin(table, &columns, &mut file).unwrap();
+        writer.rows(&TablePiece { rows: 0..table.rows(), table: Arc::new(table.clone()), first: 0 }).unwrap();
+        writer.end().unwrap();
+        file
+    }
+
+    fn read(file: &RecordText<'_>, types: &[(&str, ColumnType)]) -> Result<WithRejects<Table>, StepError> {
+        let types = types.iter().map(|(name, ty)| ((*name).to_owned(), *ty)).collect();
+        let types: BTreeMap<String, DeclaredType> = DeclaredType::all(&types, "types");
+        let (format, cells) = (TableFormat::Parquet, CellText::default());
+        TableText { name: "a.parquet", format, types: &types, cells, qualified: &[], strict: false }.read_whole(file)
+    }
+
+    fn some() -> Table {
+        Table::new([
             (Column::new("t", ColumnType::Text), Values::texts([Some("é"), None])),
             (Column::new("n", ColumnType::Integer), Values::integers([None, Some(i64::MIN)])),
             (Column::new("x", ColumnType::Float).with_unit("nM"), Values::floats([0.1, 2.0])),
             (Column::new("ok", ColumnType::Boolean), Values::booleans([Some(true), None])),
         ])
-        .unwrap();
-        let mut file = Vec::new();
-        let mut writer = ParquetWriter::begin(&table, &[0, 1, 2, 3], &mut file).unwrap();
-        writer.rows(&TablePiece { rows: 0..table.rows(), table: Arc::new(table.clone()), first: 0 }).unwrap();
-        writer.end().unwrap();
+        .unwrap()
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let (table, file) = (some(), written(&some()));
         let mut copy = tempfile::tempfile().unwrap();
         copy.write_all(&file).unwrap();
         for file in [RecordText::Copied(copy), RecordText::Whole(file.into())] {
             let (columns, count) = parquet_schema("a.parquet", &file).unwrap();
             assert_eq!((columns.as_slice(), count), (table.columns(), 2));
-            let mut records = Vec::new();
-            each_parquet_row("a.parquet", &file, |cells| {
-                records.push(cells);
-                Ok(())
-            })
-            .unwrap();
-            assert_eq!(records[0], Ok(vec![json!("é"), Value::Null, json!(0.1), json!(true)]));
-            assert_eq!(records[1], Ok(vec![Value::Null, json!(i64::MIN), json!(2.0), Value::Null]));
+            let read = read(&file, &[]).unwrap();
+            assert_eq!((read.kept, read.rejects.rows()), (table.clone(), 0));
         }
     }
 
     #[test]
-    fn values_that_no_column_can_hold_are_refused() {
-        for (field, expected) in [
-            (Field::Double(f64::NAN), Ok(Value::Null)),
-            (Field::Double(f64::INFINITY), Err("has an infinite number in the column `x`")),
-            (Field::ULong(u64::MAX), Err("has an integer of more than 63 bits in the column `x`")),
-            (Field::Str("\0".into()), Err("has the character U+0000, which cannot be stored, in the column `x`")),
-            (Field::Bytes(vec![0xff].into()), Err("has bytes that are not UTF-8 in the column `x`")),
-            (Field::Bytes(b"abc".to_vec().into()), Ok(json!("abc"))),
-            (Field::Date(19_389), Ok(json!("2023-02-01"))),
-        ] {
-            assert_eq!(cell("x", &field), expected.map_err(str::to_owned), "{field}");
+    fn rows_are_read_in_pieces_of_any_size() {
+        let long = "x".repeat(TEXT_BYTES / 3);
+        let text = |row: usize| match row {
+            row if row % 5 == 3 => None,
+            row if row % 5_000 == 4_999 => Some(long.clone()),
+            row => Some(format!("t{row}")),
+        };
+        let table = Table::new([
+            (Column::new("t", ColumnType::Text), Values::texts((0..25_000).map(text).collect::<Vec<_>>())),
+            (Column::new("n", ColumnType::Integer), Values::integers(0..25_000)),
+        ])
+        .unwrap();
+        let file = RecordText::Whole(written(&table).into());
+        assert!(read(&file, &[]).unwrap().kept == table);
+        let text = read(&file, &[("n", ColumnType::Text)]).unwrap();
+        assert_eq!((text.kept.row(7)[1].clone(), text.kept.rows()), (json!("7"), 25_000));
+        let WithRejects { kept, rejects } = read(&file, &[("t", ColumnType::Integer)]).unwrap();
+        assert_eq!((kept.rows(), rejects.rows()), (5_000, 20_000));
+        let expected = json!([null, 3, "", "has `t2` in the column `t`, which is integer"]);
+        assert_eq!(Value::from(rejects.row(2)), expected);
+    }
+
+    /// Every byte of a file is damaged in some ways.
+    #[test]
+    fn a_damaged_file_is_an_error_or_has_other_values() {
+        let file = written(&some());
+        for (index, byte) in file.iter().enumerate() {
+            for other in [0, 0x7f, 0xff, byte ^ 1, byte ^ 0x80, byte.wrapping_add(1)] {
+                let mut damaged = file.clone();
+                damaged[index] = other;
+                let _ = read(&RecordText::Whole(damaged.into()), &[]);
+            }
         }
-        let error =
-            parquet_schema("a.parquet", &RecordText::Whole(b"PAR1 is not enough".into())).err().unwrap().to_string();
-        assert!(error.contains("cannot read `a.parquet` as Parquet"), "{error}");
+        for length in 0..file.len() {
+            let cut = RecordText::Whole(file[..length].into());
+            let error = read(&cut, &[]).err().unwrap().to_string();
+            assert!(error.contains("cannot read `a.parquet` as Parquet"), "{error}");
+        }
     }
 }

@@ -99,10 +99,7 @@ impl Survey<'_> {
                 })?;
             }
             #[cfg(feature = "parquet")]
-            TableFormat::Parquet => {
-                let each = |cells: Result<_, _>| parts.add(0, b"", || cells.and_then(|cells| self.values(text, cells)));
-                super::parquet_reader::each_parquet_row(text.source.path, text.source.text, each)?;
-            }
+            TableFormat::Parquet => self.each_parquet_block(text, make, |block| parts.add_block(block))?,
             #[cfg(feature = "excel")]
             TableFormat::Excel => {
                 let sheet = self.how.sheet(&text.source)?;

@@ -15,6 +15,20 @@ pub(crate) enum Cell<'t> {
     Boolean(bool),
 }
 
+impl Cell<'_> {
+    /// Returns whether a column of the type `ty` can have this value.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn is_of(&self, ty: ColumnType) -> bool {
+        match self {
+            Self::Missing => true,
+            Self::Text(_) => ty == ColumnType::Text,
+            Self::Integer(_) => ty == ColumnType::Integer,
+            Self::Float(_) => ty == ColumnType::Float,
+            Self::Boolean(_) => ty == ColumnType::Boolean,
+        }
+    }
+}
+
 impl From<Cell<'_>> for Value {
     fn from(cell: Cell<'_>) -> Self {
         match cell {
@@ -144,6 +158,13 @@ impl Values {
         let mut builder = ValuesBuilder::new(ty);
         values.into_iter().try_for_each(|value| builder.push_json(value))?;
         Ok(builder.finish())
+    }
+
+    /// Creates a column of type `ty` from its values; `None` if one has another type.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn of_cells<'t>(ty: ColumnType, cells: impl IntoIterator<Item = Cell<'t>>) -> Option<Self> {
+        let mut builder = ValuesBuilder::new(ty);
+        cells.into_iter().all(|cell| builder.push(cell)).then(|| builder.finish())
     }
 
     /// Returns these values and then `more`; `None` if `more` has another type.
