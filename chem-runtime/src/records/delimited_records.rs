@@ -10,6 +10,9 @@ use super::lines::line_end;
 use super::parts::{Part, Taken};
 use crate::cancel;
 
+/// The number of bytes of a cell that are read between two checks whether the step is asked to stop.
+const PIECE: usize = 1 << 20;
+
 /// Iterates over the records of a text. Each line belongs to exactly one record.
 #[derive(Clone)]
 pub(crate) struct Records<'a> {
@@ -175,9 +178,13 @@ impl<'a> Records<'a> {
                 rest => match line_end(rest) {
                     0 => {
                         let special = |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r');
-                        let run = &rest[..rest.iter().position(special).unwrap_or(rest.len())];
+                        let piece = &rest[..rest.len().min(PIECE)];
+                        let run = &piece[..piece.iter().position(special).unwrap_or(piece.len())];
                         cell.extend_from_slice(run);
                         self.at.byte += run.len();
+                        if run.len() == PIECE && cancel::is_requested() {
+                            return Err(Broken { at: self.at, wrong: Wrong::NeverClosed });
+                        }
                     }
                     length => {
                         cell.extend_from_slice(&rest[..length]);

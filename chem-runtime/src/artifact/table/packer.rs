@@ -13,7 +13,7 @@ use super::location::{self, Location};
 use super::{Cells as _, ChunkRef, Column, ROWS, Table, TableRoot, Values};
 use crate::artifact::{Artifact, ArtifactError, chunk};
 use crate::cancel;
-use crate::fingerprint::{CanonicalError, canonical_text, check_length};
+use crate::fingerprint::{CanonicalError, MAX_LENGTH, canonical_text, check_length};
 
 /// The canonical text of consecutive rows, without the values that locate them.
 #[derive(Debug, Default)]
@@ -72,7 +72,13 @@ impl Table {
         texts.located.clear();
         texts.located_columns = located.len();
         for row in rows {
+            let before = texts.text.len();
             write_content(&content, row, first, &mut texts.text)?;
+            let length = texts.text.len() - before;
+            if length > MAX_LENGTH {
+                // At once, as a row may be very much longer.
+                return Err(CanonicalError::TooLong { length }.into());
+            }
             texts.ends.push(texts.text.len());
             texts.located.extend(located.iter().map(|data| location::value(data, row)));
         }
@@ -184,7 +190,9 @@ impl Packer {
 
     /// Ends the chunk.
     fn cut(&mut self) -> Result<(), ArtifactError> {
-        let text = text_of(std::mem::take(&mut self.open), b"]")?;
+        // The next chunk is about as long: a text that grows to its length is copied several times.
+        let next = Vec::with_capacity(self.open.len());
+        let text = text_of(std::mem::replace(&mut self.open, next), b"]")?;
         check_length(&text)?;
         self.located_length = 0;
         self.finished_length += text.len();
