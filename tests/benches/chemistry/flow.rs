@@ -46,13 +46,13 @@ fn run(directory: &Path, lines: &[String]) -> Duration {
     begun.elapsed()
 }
 
-/// Compares the rate of the flow with the number of cores times the rate of a bare loop on one core. The rate of the loop
-/// on all cores shows how much of the difference is due to the library and the machine.
+/// Compares the rate of the flow with that of a bare loop on the same threads. The number of cores times the rate of the loop on
+/// one shows how much is due to the library and the machine.
 pub fn throughput() -> Line {
     let (directory, lines) = (tempfile::tempdir().unwrap(), library::lines(SOME));
     let cores = std::thread::available_parallelism().unwrap().get() as f64;
     let rate = |seconds: f64| SOME as f64 / seconds;
-    let mut on_all = Vec::new();
+    let mut on_one = Vec::new();
     let rounds = (0..ROUNDS).map(|_| {
         let ours = rate(run(directory.path(), &lines).as_secs_f64());
         let one = rate(seconds(|| {
@@ -61,17 +61,17 @@ pub fn throughput() -> Line {
         let all = rate(seconds(|| {
             with_context(|context| map_records(context, &lines, |line| bare::describe(library::smiles(line)))).unwrap();
         }));
-        on_all.push((all, cores * one));
-        (ours, cores * one)
+        on_one.push((cores * one, all));
+        (ours, all)
     });
     let (ours, bare) = median(rounds.collect());
-    let (all, _) = median(on_all);
+    let (one, _) = median(on_one);
     Line {
         work: "molecules read and described by 8 properties".to_owned(),
         store: format!("{ours:.0}/s"),
-        bare: format!("{bare:.0}/s: {cores} cores times a bare loop on one, which on all of them makes {all:.0}/s"),
+        bare: format!("{bare:.0}/s: a bare loop on the same threads; {cores} times one on one thread makes {one:.0}/s"),
         ratio: ours / bare,
-        target: Some(Target::AtLeast(0.9)),
+        target: Some(Target::AtLeast(0.95)),
     }
 }
 
