@@ -33,7 +33,7 @@ pub mod yaml;
 
 use std::collections::BTreeSet;
 
-use authored::{Manifest, NoStepTypes, StepSources, StepTypes};
+use authored::{AuthoredStep, Manifest, NoStepTypes, StepSources, StepTypes};
 pub use diagnostic::{Diagnostic, Findings, Label};
 use links::Links;
 pub use params::Override;
@@ -85,7 +85,7 @@ pub fn check(source: &Source) -> Vec<Diagnostic> {
         for message in manifest.steps.iter().filter_map(|step| Some(&step.policy.gate.as_ref()?.message)) {
             params.check(message, source, &mut BTreeSet::new(), &mut findings);
         }
-        for (_, node) in manifest.steps.iter().flat_map(|step| &step.with) {
+        for node in manifest.steps.iter().flat_map(AuthoredStep::values) {
             params.check(node, source, &mut BTreeSet::new(), &mut findings);
             params.mark_named(node);
         }

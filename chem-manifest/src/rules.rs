@@ -136,6 +136,13 @@ rules! {
     RETRY_ON = "E0603" Error "unknown class of failures to retry";
     GATE_SCHEMA = "E0604" Error "a gate's schema is not a valid JSON Schema";
     PRINCIPAL = "E0605" Error "invalid list of principals";
+
+    // Flows that a step runs once for each combination of values.
+    MAP_WITH_OTHERS = "E0701" Error "a step has keys that exclude each other";
+    MAP_VALUES = "E0702" Error "`over` gives no usable values";
+    MAP_PARAM = "E0703" Error "`map` gives a parameter that its flow does not take";
+    MAP_FLOW = "E0704" Error "a flow cannot run as a child";
+    MAP_TAKE = "E0705" Error "`take` names what no child puts out";
 }
 
 #[cfg(test)]

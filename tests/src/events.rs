@@ -2,10 +2,10 @@
 
 use chem_runtime::artifact::{Artifact, ChunkRef};
 use chem_runtime::event::{
-    BranchCreated, Environment, EventAddress, FinishedRows, FlowCompleted, FlowEventKind, FlowId, FlowInitialized,
-    Gate, Operator, OutputRef, Person, RecordedDefinition, RecordedStep, RetryOn, RetryPolicy, RetryScheduled,
-    SignedText, StepFailed, StepFinished, StepKind, StepProgressed, StepReused, StepSignal, StepStarted, TakenOver,
-    Usage, UserInteractionProvided, UserInteractionRequested,
+    BranchCreated, ChildOf, Environment, EventAddress, FinishedRows, FlowCompleted, FlowEventKind, FlowId,
+    FlowInitialized, Gate, Operator, OutputRef, Person, RecordedDefinition, RecordedStep, RetryOn, RetryPolicy,
+    RetryScheduled, SignedText, StepFailed, StepFinished, StepKind, StepProgressed, StepReused, StepSignal,
+    StepStarted, TakenOver, Usage, UserInteractionProvided, UserInteractionRequested,
 };
 use chem_runtime::fingerprint::{ArtifactHash, CacheKey, Fingerprint, WorkKey};
 use chem_runtime::flow::{StepIdentity, definition_hash, flow_fingerprint};
@@ -119,6 +119,13 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
     let fingerprint: Fingerprint = hash(1);
     vec![
         FlowEventKind::FlowInitialized(FlowInitialized {
+            child_of: Some(ChildOf {
+                given: params.clone(),
+                index: 2,
+                parent: another_run(),
+                step_id: "sweep".into(),
+                step_index: 1,
+            }),
             flow: "oral-leads".into(),
             definition_hash: definition_hash(["read", "keep"]),
             step_count: 2,

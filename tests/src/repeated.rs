@@ -23,6 +23,7 @@ pub fn manifest_of(events: &[FlowEvent]) -> String {
 #[track_caller]
 pub fn manifest_of_definition(definition: &FlowDefinition) -> String {
     let initialized = FlowInitialized {
+        child_of: None,
         definition: definition.recorded().unwrap(),
         definition_hash: definition.hash(),
         environment: Environment::default(),

@@ -3,12 +3,14 @@
 
 mod environment;
 mod fields;
+mod map;
 mod policy;
 
 use std::collections::HashMap;
 
 pub use environment::{Environment, StepSources};
 use fields::Reader;
+pub use map::{MapOver, OnError, files_of};
 pub use policy::{Gate, Policy, Retry, RetryOn};
 
 use crate::diagnostic::{Diagnostic, Findings};
@@ -43,8 +45,10 @@ pub struct AuthoredStep {
     pub written_id: Option<String>,
     /// The span of the id, or the beginning of a step without one.
     pub at: Span,
-    /// The name of the step type.
+    /// The name of the step type; `None` if it is missing or the step has `map`.
     pub uses: Option<Written>,
+    /// The flow that the step runs once for each combination of values, in place of a step type.
+    pub map: Option<MapOver>,
     /// Whether the step is marked as a further source of the flow; `None` if the value is invalid.
     pub source: Option<bool>,
     /// The span of the value of `source:`, if the step has that key.
@@ -59,6 +63,14 @@ pub struct AuthoredStep {
     pub with_key: Option<Span>,
     /// The retry, timeout and gate of the step.
     pub policy: Policy,
+}
+
+impl AuthoredStep {
+    /// Returns the values in which placeholders are filled in.
+    pub fn values(&self) -> impl Iterator<Item = &Node> {
+        let with = self.with.iter().map(|(_, node)| node);
+        with.chain(self.map.iter().flat_map(MapOver::values))
+    }
 }
 
 /// What the advice in diagnostics needs to know about step types.
@@ -93,7 +105,7 @@ pub struct Written {
 }
 
 const MANIFEST_KEYS: &[&str] = &["flow", "description", "license", "params", "steps_from", "environment", "steps"];
-const STEP_KEYS: &[&str] = &["id", "uses", "source", "inputs", "with", "retry", "timeout", "gate"];
+const STEP_KEYS: &[&str] = &["id", "uses", "map", "source", "inputs", "with", "retry", "timeout", "gate"];
 
 /// Reads a manifest from the YAML `document`, which is `None` for an empty file. Reports mistakes to `findings`.
 pub fn read(document: Option<&Node>, source: &Source, types: &dyn StepTypes, findings: &mut Findings) -> Manifest {
@@ -179,7 +191,11 @@ impl Reader<'_> {
         let fields = self.fields(entries, STEP_KEYS, "a step", uses);
         let id_node = self.required(&fields, "id", "the step", start);
         let id = id_node.and_then(|node| self.name(node, "step"));
-        let uses = self.required(&fields, "uses", "the step", id_node.map_or(start, |node| node.span));
+        let map = fields.get("map").map(|(key, node)| self.map(&fields, key, node));
+        let uses = match map {
+            Some(_) => None,
+            None => self.required(&fields, "uses", "the step", id_node.map_or(start, |node| node.span)),
+        };
         let uses = uses.and_then(|node| self.text(node, "uses"));
         let (inputs, inputs_in_doubt) =
             fields.get("inputs").map(|(_, node)| self.inputs(node, uses.as_ref())).unwrap_or((Vec::new(), false));
@@ -199,6 +215,7 @@ impl Reader<'_> {
             written_id,
             at: id_node.map_or(start, |node| node.span),
             uses,
+            map: map.flatten(),
             source: source.map_or(Some(false), |node| self.source_mark(node)),
             source_at: source.map(|node| node.span),
             inputs,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::authored::{self, AuthoredStep, Policy};
-pub use crate::authored::{Environment, Retry, RetryOn};
+pub use crate::authored::{Environment, OnError, Retry, RetryOn};
 use crate::yaml::{Key, Node};
 use crate::{Diagnostic, Findings, Source, StepId, check, read, time, values};
 
@@ -60,9 +60,12 @@ pub struct Step {
     /// The name of the step, unique in the flow.
     #[serde(deserialize_with = "values::name")]
     pub id: StepId,
-    /// The step type.
-    #[serde(deserialize_with = "values::text")]
-    pub uses: String,
+    /// The step type; `None` for a step with `map`.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::optional_text")]
+    pub uses: Option<String>,
+    /// The flow that the step runs once for each combination of values, in place of a step type.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::present")]
+    pub map: Option<MapOver>,
     /// Whether this is a further source of the flow. Required of a source after the first step.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub source: bool,
@@ -82,6 +85,27 @@ pub struct Step {
     /// The question to answer before the step starts.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::present")]
     pub gate: Option<Gate>,
+}
+
+/// A flow that runs once for each combination of values, each time as a child run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapOver {
+    /// The path of the manifest of the flow. `${params.NAME}` is the placeholder of a parameter of this flow.
+    #[serde(deserialize_with = "values::text")]
+    pub flow: String,
+    /// The parameters of the flow that have the same value in all children.
+    #[serde(default, skip_serializing_if = "Map::is_empty", deserialize_with = "values::members")]
+    pub params: Map<String, Value>,
+    /// The parameters of the flow that differ between children, each with the list of its values.
+    #[serde(deserialize_with = "values::members")]
+    pub over: Map<String, Value>,
+    /// The outputs of the flow to gather, as `step`, `step.output` or `step.column`, by the name of the column.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "values::texts")]
+    pub take: BTreeMap<String, String>,
+    /// What to do when a child fails.
+    #[serde(default, skip_serializing_if = "OnError::is_default")]
+    pub on_error: OnError,
 }
 
 /// A question that a person answers before the step starts.
@@ -137,14 +161,23 @@ impl Step {
     /// Creates the step `id` of the type `uses`, which is fed by the previous step and has default parameters.
     pub fn new(id: StepId, uses: impl Into<String>) -> Self {
         let (inputs, with) = (BTreeMap::new(), Map::new());
-        Self { id, uses: uses.into(), source: false, inputs, with, retry: None, timeout_ms: None, gate: None }
+        let (map, retry, timeout_ms, gate) = (None, None, None, None);
+        Self { id, uses: Some(uses.into()), map, source: false, inputs, with, retry, timeout_ms, gate }
     }
 
     fn of(authored: AuthoredStep) -> Option<Self> {
         let Policy { retry, timeout_ms, gate } = authored.policy;
+        let map = match authored.map {
+            Some(map) => Some(MapOver::of(map)?),
+            None => None,
+        };
         Some(Self {
             id: authored.id?,
-            uses: authored.uses?.text,
+            uses: match &map {
+                Some(_) => None,
+                None => Some(authored.uses?.text),
+            },
+            map,
             source: authored.source?,
             inputs: authored.inputs.into_iter().map(|(port, from)| (port.name, from.text)).collect(),
             with: of_nodes(&authored.with)?,
@@ -154,6 +187,19 @@ impl Step {
                 Some(gate) => Some(Gate::of(gate)?),
                 None => None,
             },
+        })
+    }
+}
+
+impl MapOver {
+    /// Converts a `map:`; `None` if a part of it is invalid.
+    fn of(authored: authored::MapOver) -> Option<Self> {
+        Some(Self {
+            flow: authored.flow?.to_json()?.as_str()?.to_owned(),
+            params: of_nodes(&authored.params)?,
+            over: of_nodes(&authored.over)?,
+            take: authored.take.into_iter().map(|(column, from)| (column.name, from.text)).collect(),
+            on_error: authored.on_error,
         })
     }
 }

@@ -110,17 +110,15 @@ pub(super) enum Act<'a> {
     Branch { parent: FlowId, from: &'a str, set: &'a Map<String, Value> },
 }
 
-/// Runs or resumes a run to its end, and prints its report.
-pub(super) fn drive(
+/// Returns the engine for a run.
+pub(super) fn engine_for(
     shared: &Shared,
     store: Arc<dyn EventStore>,
     plan: RunPlan,
-    act: Act<'_>,
-) -> Result<ExitCode, Failure> {
-    let cancel = CancelToken::default();
-    signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
+    cancel: CancelToken,
+) -> Result<FlowEngine, Failure> {
     let person = Identity::read()?.as_ref().map(Identity::person);
-    let mut builder = FlowEngine::on(store.clone())
+    let mut builder = FlowEngine::on(store)
         .confinement(shared.confinement(&plan.directory))
         .directory(plan.directory)
         .operator(Some(operator(person)))
@@ -133,26 +131,39 @@ pub(super) fn drive(
     if let Some(manifest) = plan.manifest {
         builder = builder.manifest(manifest);
     }
-    let engine = builder.definition(plan.definition);
+    Ok(builder.definition(plan.definition))
+}
+
+/// Runs or resumes a run to its end, and prints its report.
+pub(super) fn drive(
+    shared: &Shared,
+    store: Arc<dyn EventStore>,
+    plan: RunPlan,
+    act: Act<'_>,
+) -> Result<ExitCode, Failure> {
+    let cancel = CancelToken::default();
+    signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
+    let flow_id = plan.flow_id;
+    let engine = engine_for(shared, store.clone(), plan, cancel)?;
     let result = match act {
-        Act::Run => engine.run(plan.flow_id),
-        Act::Retry(reason) => engine.retry(plan.flow_id, reason),
-        Act::Branch { parent, from, set } => engine.handle(plan.flow_id).branch_from(parent, from, set.clone()),
-        Act::Answer(step, answer) => engine.handle(plan.flow_id).answer(step, answer.clone()),
+        Act::Run => engine.run(flow_id),
+        Act::Retry(reason) => engine.retry(flow_id, reason),
+        Act::Branch { parent, from, set } => engine.handle(flow_id).branch_from(parent, from, set.clone()),
+        Act::Answer(step, answer) => engine.handle(flow_id).answer(step, answer.clone()),
     };
     let status = match result {
         Ok(_) => ExitCode::SUCCESS,
         Err(CoreEngineError::StepFailed { .. }) => Status::RunFailed.into(),
         Err(CoreEngineError::Waiting { .. }) => Status::Waiting.into(),
         Err(CoreEngineError::Interrupted { .. }) => Status::Interrupted.into(),
-        Err(error) => return Err(Failure::of_run(plan.flow_id, error)),
+        Err(error) => return Err(Failure::of_run(flow_id, error)),
     };
-    let events = store.list(plan.flow_id)?;
+    let events = store.list(flow_id)?;
     if events.is_empty() {
         // The run was stopped before it recorded anything.
-        return Err(Failure::of_run(plan.flow_id, CoreEngineError::Interrupted { flow_id: plan.flow_id }));
+        return Err(Failure::of_run(flow_id, CoreEngineError::Interrupted { flow_id }));
     }
-    print_report(shared, &RunReport::of(plan.flow_id, &events)?, "", store.as_ref())?;
+    print_report(shared, &RunReport::of(flow_id, &events)?, "", store.as_ref())?;
     sealing::after_a_run(shared, store.as_ref());
     Ok(status)
 }

@@ -11,7 +11,7 @@
 //!
 //! - The table below lists the commands; `commands` has one file for each. `args` has the options that several take.
 //! - `drive` runs a flow to its end; `progress` prints what happens meanwhile, and `report` what came of it. `details` has
-//!   who was involved, and what the steps took.
+//!   who was involved, and what the steps took; `family` has the children of a run.
 //! - `sealing` seals the log after a run; `signing` has the options of commands that sign or check signatures.
 //! - `exit` maps failures to exit statuses and messages, and `advice` renders the commands that they suggest.
 //! - `output` prints, and `visible` escapes control characters.
@@ -35,6 +35,7 @@ mod details;
 mod drive;
 mod ending;
 mod exit;
+mod family;
 #[cfg(unix)]
 mod interrupts;
 mod output;
@@ -55,7 +56,7 @@ use args::{Arguments, Shared};
 use clap::{Subcommand, ValueEnum};
 use commands::{
     answer, artifact, audit, branch, check, completions, depict, diff, export, import, log, ls, manifest, new, plan,
-    resume, retry, run, schema, seal, show, sign, snapshot, steps, store, trace, ui, verify, whoami, why,
+    resume, retry, run, schema, seal, show, sign, snapshot, steps, store, trace, ui, verify, whoami, why, work,
 };
 use exit::Failure;
 
@@ -81,6 +82,8 @@ commands! {
     Resume(resume::ResumeArgs) => resume::run, store: true, confinable: true;
     /// Retry the failed step of a run, and continue from there.
     Retry(retry::RetryArgs) => retry::run, store: true, confinable: true;
+    /// Run children of a run that no other process runs, until none is left. Any number of workers can share them.
+    Work(work::WorkArgs) => work::run, store: true, confinable: true;
     /// Approve a step that waits for a decision, and continue the run.
     Approve(answer::ApproveArgs) => answer::approve, store: true, confinable: true;
     /// Reject a step that waits for a decision, which fails the run.

@@ -4,20 +4,22 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::CommandName;
 use super::advice::Advice;
 use super::args::{Format, Shared};
 use super::exit::Failure;
+use super::family;
 use super::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
-use crate::event::{FlowId, TakenOver, UserInteractionRequested};
+use crate::event::{ChildOf, FlowId, TakenOver, UserInteractionRequested};
 use crate::fingerprint::ArtifactHash;
 use crate::flow::{FlowStatus, StepStatus};
-use crate::report::{Refused, RunReport, mark_running, seconds};
+use crate::report::{Refused, RunReport, StepReport, mark_running, seconds};
 use crate::step::Expression;
+use crate::step::children::{MAP_STEP, label};
 use crate::store::EventStore;
-use crate::workbench::{RunStatus, running_process};
+use crate::workbench::{Child, RunStatus, running_process};
 
 /// Prints a run in the requested format, for `run`, `resume` and `show`. Text for people has `details` after the steps.
 pub(super) fn print_report(
@@ -27,11 +29,15 @@ pub(super) fn print_report(
     store: &dyn EventStore,
 ) -> Result<(), Failure> {
     let holder = running_process(store, report.flow_id, report.status)?;
+    let children = family::children_of(report, store)?;
     if shared.format == Format::Json {
         let mut json = report.to_json();
         json["warnings"] = serde_json::to_value(report.warnings(store)?).map_err(std::io::Error::from)?;
         if let Some(holder) = &holder {
             mark_running(&mut json, holder);
+        }
+        if report.steps.iter().any(|step| step.uses == MAP_STEP) {
+            json["children"] = children.iter().map(Child::to_json).collect();
         }
         return Ok(output::print_json(&json)?);
     }
@@ -52,7 +58,12 @@ pub(super) fn print_report(
         by.unwrap_or_default(),
         begun_by.unwrap_or_default(),
     );
-    text.push_str(&format!("run {}\n\n", report.flow_id));
+    text.push_str(&format!("run {}\n", report.flow_id));
+    if let Some(ChildOf { index, step_id, parent, given, .. }) = &report.child_of {
+        let given = output::escape(&label(given));
+        text.push_str(&format!("child {index} of step {step_id} of run {parent}: {given}\n"));
+    }
+    text.push('\n');
     text.push_str(&steps_table(report).render());
     for (run, steps) in reused(report) {
         let steps = steps.join(", ");
@@ -60,6 +71,12 @@ pub(super) fn print_report(
         text.push_str(&format!("\nreused from {source}: {steps}"));
     }
     text.push_str(if report.steps.iter().any(|step| step.reused.is_some()) { "\n" } else { "" });
+    // The rows of the result say enough of children that have all ended.
+    let is_open = report.steps.iter().any(|step| step.uses == MAP_STEP && step.status != StepStatus::FinishedOk);
+    if !children.is_empty() && (is_open || !details.is_empty()) {
+        text.push_str(&format!("\n{}", family::list(&children)));
+    }
+    text.push_str(&family::results(shared, report, store)?);
     for (step, taken) in report.steps.iter().filter_map(|step| Some((step, step.taken_over?))) {
         text.push_str(&format!("\n{}: {}\n", step.id, taken_over(&taken)));
     }
@@ -87,7 +104,7 @@ pub(super) fn print_report(
         let help = Advice::text("if the cause is gone, ")
             .then_command(CommandName::Retry, &[&report.flow_id])
             .then(" retries the step; after a change to the manifest, run it again: it reuses the unchanged steps");
-        let notes = [("step type", format!("{}@{}", step.uses, step.version)), ("parameters", with(&step.params))];
+        let notes = [("step type", format!("{}@{}", step.uses, step.version)), ("parameters", with(step))];
         output::print_error_with(&message, causes, &notes, help.render(shared).as_deref());
     }
     if let Some(question) = report.question() {
@@ -106,8 +123,11 @@ pub(super) fn print_report(
 }
 
 /// Formats parameters as a manifest would, each shortened to a readable length.
-fn with(params: &Map<String, Value>) -> String {
+fn with(step: &StepReport) -> String {
     const SHOWN: usize = 200;
+    // The definitions of children follow from the other parameters.
+    let is_shown = |(name, _): &(&String, &Value)| step.uses != MAP_STEP || *name != "children";
+    let params: Vec<(&String, &Value)> = step.params.iter().filter(is_shown).collect();
     let one = |(name, value): (&String, &Value)| {
         let text = match Expression::parts_of(value) {
             Some((text, None)) => text.to_owned(),
@@ -119,7 +139,7 @@ fn with(params: &Map<String, Value>) -> String {
             None => format!("{name}: {text}"),
         }
     };
-    if params.is_empty() { "none".to_owned() } else { params.iter().map(one).collect::<Vec<_>>().join("; ") }
+    if params.is_empty() { "none".to_owned() } else { params.into_iter().map(one).collect::<Vec<_>>().join("; ") }
 }
 
 /// Returns how to see the refused records.

@@ -16,6 +16,7 @@ use super::Observer;
 use crate::artifact::ArtifactSource;
 use crate::event::StepProgress;
 use crate::flow::FlowStep;
+use crate::step::children::Children;
 use crate::step::{
     CancelToken, EarlierRows, ExecutionContext, Files, Inputs, Keeper, RowsRecord, Sample, Signal, StepError,
     StepRunResult,
@@ -43,6 +44,8 @@ pub(super) struct Attempt {
     pub(super) earlier_rows: Option<EarlierRows>,
     /// Receives what a row step leaves to later runs, once it has succeeded.
     pub(super) rows: Arc<OnceLock<RowsRecord>>,
+    /// Runs the children of the step, if it has any.
+    pub(super) children: Option<Arc<dyn Children>>,
     /// The sample that the input is, all in one batch.
     pub(super) sample: Option<Sample>,
 }
@@ -62,7 +65,7 @@ impl Attempt {
         let (artifacts, progress) = (self.artifacts.as_ref(), self.observer.as_ref());
         let context = ExecutionContext::new(step.id(), &self.inputs, artifacts, &self.files, &self.cancel, progress);
         let context = context.keeping(self.keeper.as_deref(), self.so_far.as_ref());
-        let context = context.taking_over(self.earlier_rows.as_ref());
+        let context = context.taking_over(self.earlier_rows.as_ref()).with_children(self.children.as_deref());
         let context = match self.sample {
             Some(sample) => context.in_batches_of(sample.len()).on_sample(sample),
             None => context,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::event::{Environment, Operator};
+use crate::event::{ChildOf, Environment, Operator};
 use crate::step::{Confinement, Files, Library};
 
 /// The directories of a run, and the manifest that it came from.
@@ -18,6 +18,8 @@ pub(super) struct RunPlace {
     pub confinement: Option<Confinement>,
     /// Who runs the flow, for the log.
     pub operator: Option<Operator>,
+    /// The step of another run that runs this one.
+    pub child_of: Option<ChildOf>,
     /// Whether the log says what each step took.
     pub measures: bool,
 }

@@ -87,6 +87,9 @@ pub enum CoreEngineError {
         /// The interrupted run.
         flow_id: FlowId,
     },
+    /// A child of the run could not run.
+    #[error("{0}")]
+    Child(String),
     /// The steps do not make a flow.
     #[error(transparent)]
     Definition(#[from] FlowDefinitionError),

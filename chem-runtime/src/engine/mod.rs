@@ -9,6 +9,7 @@ mod attempt;
 mod begin;
 mod branch;
 mod builder;
+mod children;
 mod clock;
 mod development;
 mod earlier_rows;
@@ -24,6 +25,7 @@ mod retry;
 mod reuse;
 mod run;
 mod shorthand;
+mod work;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +33,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use begin::begin_step;
 pub use builder::{FlowEngineBuilder, HasSteps, NoSteps};
+pub(crate) use children::{RecordedChildren, child_id};
 pub use clock::Clock;
 use clock::SystemClock;
 pub(crate) use development::is_on as is_development;
@@ -45,6 +48,7 @@ pub(crate) use results::EarlierResults;
 pub use results::Unbelievable;
 pub(crate) use reuse::Verdict;
 pub use reuse::{ReusePolicy, RunsBecause};
+pub use work::{Stopped, WorkOptions, Worked};
 
 use crate::event::FlowId;
 use crate::evidence::AllowedSigners;

@@ -9,6 +9,7 @@ use super::run::check_outputs;
 use crate::artifact::{ArtifactValue, Dataset};
 use crate::fingerprint::ArtifactHash;
 use crate::flow::FlowStep;
+use crate::step::children::Children;
 use crate::step::{CancelToken, Files, Inputs, Sample, StepDefinition, StepError, StepOutput, StepRunResult};
 use crate::store::{EventStore, StoredArtifacts};
 
@@ -19,6 +20,7 @@ pub(crate) struct Repetition {
     files: Arc<Files>,
     store: Arc<dyn EventStore>,
     cancel: CancelToken,
+    children: Option<Arc<dyn Children>>,
 }
 
 impl Repetition {
@@ -30,7 +32,12 @@ impl Repetition {
         store: Arc<dyn EventStore>,
         cancel: CancelToken,
     ) -> Self {
-        Self { step: FlowStep::alone(step), inputs: inputs.clone(), files, store, cancel }
+        Self { step: FlowStep::alone(step), inputs: inputs.clone(), files, store, cancel, children: None }
+    }
+
+    /// Takes the ends of the children of the step from `children`.
+    pub(crate) fn with_children(self, children: Option<Arc<dyn Children>>) -> Self {
+        Self { children, ..self }
     }
 
     /// Returns the step.
@@ -72,7 +79,7 @@ impl Repetition {
         let (artifacts, observer) = (Arc::new(StoredArtifacts(self.store.clone())), Arc::new(Unobserved));
         let (step, files, cancel) = (self.step.clone(), self.files.clone(), self.cancel.clone());
         // Nothing is recorded, and nothing is taken over.
-        let (keeper, so_far, earlier_rows, rows) = (None, None, None, Arc::default());
+        let (keeper, so_far, earlier_rows, rows, children) = (None, None, None, Arc::default(), self.children.clone());
         let attempt = Attempt {
             step,
             inputs: wired,
@@ -84,6 +91,7 @@ impl Repetition {
             so_far,
             earlier_rows,
             rows,
+            children,
             sample,
         };
         match attempt.make() {

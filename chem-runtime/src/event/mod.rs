@@ -21,6 +21,7 @@
 //! of a run in lists and filters, and whether its lease is free.
 
 mod address;
+mod child;
 mod interaction;
 mod kind;
 mod lineage;
@@ -41,6 +42,7 @@ use serde::{Deserialize, Serialize};
 use uuid::{ContextV7, Uuid};
 
 pub use address::EventAddress;
+pub use child::ChildOf;
 pub use interaction::{SignedText, UserInteractionProvided, UserInteractionRequested};
 pub use kind::FlowEventKind;
 pub(crate) use kind::Kind;
@@ -54,6 +56,8 @@ pub use progress::{StepProgress, StepProgressed};
 pub use rows::{FinishedRows, TakenOver};
 pub use status::FlowStatus;
 pub use step_sources::StepSources;
+
+use crate::fingerprint::{Fingerprint, Tag, tagged_sha256};
 
 /// The id of a run: a version 7 UUID, so that later runs have greater ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,6 +76,17 @@ impl FlowId {
         let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let timestamp = uuid::Timestamp::from_unix(&CONTEXT, since_1970.as_secs(), since_1970.subsec_nanos());
         Self(Uuid::new_v7(timestamp))
+    }
+
+    /// Returns the id of the child at `index` of the step of this run that starts with `fingerprint`. It follows from these,
+    /// so that every process that looks for the child finds the same one. It has the time of this run's id.
+    pub(crate) fn child(self, fingerprint: Fingerprint, index: usize) -> Self {
+        let parts = [self.to_string(), fingerprint.to_string(), index.to_string()];
+        let hash = tagged_sha256(Tag::Child, &parts.each_ref().map(String::as_str));
+        let mut bytes = self.0.into_bytes();
+        bytes[6..].copy_from_slice(&hash[..10]);
+        let builder = uuid::Builder::from_bytes(bytes).with_version(uuid::Version::SortRand);
+        Self(builder.with_variant(uuid::Variant::RFC4122).into_uuid())
     }
 
     /// Returns the id as a UUID.
@@ -119,6 +134,17 @@ pub struct FlowEvent {
     pub ts: Timestamp,
     /// The kind of the event, with its payload.
     pub kind: FlowEventKind,
+}
+
+impl FlowEvent {
+    /// Returns the step of another run that runs the run that begins with this event; `None` if it was begun by itself, or if
+    /// this is another kind of event.
+    pub fn child_of(&self) -> Option<&ChildOf> {
+        match &self.kind {
+            FlowEventKind::FlowInitialized(initialized) => initialized.child_of.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// Returns the compact form of a run: one letter per event, such as `ISFSFC`.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::child::ChildOf;
 use super::policy::{Gate, RetryPolicy, StepPolicy};
 use super::rows::FinishedRows;
 use super::step_sources::StepSources;
@@ -41,6 +42,9 @@ impl StepKind {
 /// manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FlowInitialized {
+    /// The step of another run that runs this one; `None` if it was begun by itself. Not part of any fingerprint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child_of: Option<ChildOf>,
     /// The resolved flow definition.
     pub definition: RecordedDefinition,
     /// The hash of the step ids in order.

@@ -19,6 +19,7 @@ pub(crate) enum Tag {
     CacheKey,
     WorkKey,
     Divergence,
+    Child,
 }
 
 impl Tag {
@@ -31,6 +32,7 @@ impl Tag {
             Tag::CacheKey => "cache-key",
             Tag::WorkKey => "work-key",
             Tag::Divergence => "divergence",
+            Tag::Child => "child",
         }
     }
 }

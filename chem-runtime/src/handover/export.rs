@@ -18,6 +18,7 @@ use crate::event::{FlowEvent, FlowEventKind, FlowId, FlowInitialized};
 use crate::evidence::{Digest, SealedRuns, Signer, prove_runs};
 use crate::fingerprint::{ArtifactHash, ContentHash, canonical_json};
 use crate::step::FileWritten;
+use crate::step::children::MAP_STEP;
 use crate::store::{Attestation, EventStore, StoredEvent};
 
 /// How to export a run.
@@ -122,6 +123,11 @@ fn runs_to_export(store: &dyn EventStore, flow_id: FlowId) -> Result<BTreeSet<St
     while let Some(run) = open.pop() {
         let events = store.read_stored_run(&run, u64::MAX)?;
         let events: Vec<FlowEvent> = events.into_iter().map(StoredEvent::decode).collect::<Result<_, _>>()?;
+        if let Some(FlowEventKind::FlowInitialized(begun)) = events.first().map(|event| &event.kind)
+            && begun.definition.steps.iter().any(|step| step.uses == MAP_STEP)
+        {
+            return Err(HandoverError::HasChildren { flow_id: events[0].flow_id });
+        }
         if found.insert(run) {
             open.extend(reused_by(&events));
         }

@@ -26,6 +26,7 @@ mod policy;
 mod recorded;
 mod schema;
 mod sources;
+mod sweep;
 mod template;
 mod wiring;
 mod yaml;
@@ -50,12 +51,15 @@ use serde_json::{Map, Value};
 use sources::StepTypesOfManifest;
 #[cfg(feature = "cli")]
 pub(crate) use sources::with_modules_of;
+pub use sweep::{Sweep, load_sweep};
 #[cfg(feature = "cli")]
 pub(crate) use yaml::yaml_text;
 pub use yaml::{UnwritableManifest, to_yaml};
 
 use crate::fingerprint::canonical_json;
 use crate::flow::FlowDefinition;
+use crate::step::children::MAP_STEP;
+use crate::step::map_step::MAP_STEPS;
 use crate::step::{
     Columns, ParamType, PlannedStep, Registry, StepDefinition, StepPolicy, StepRegistration, StepSpec, listed,
 };
@@ -127,9 +131,28 @@ fn check_but(
     directory: &Path,
     accepted: fn(&Rule) -> bool,
 ) -> Checked {
+    check_flow(source, overrides, registry, directory, accepted).0
+}
+
+/// What a check knows of a flow besides its definition.
+#[derive(Debug, Default)]
+struct Known {
+    /// The columns of the main output of each step.
+    columns: Vec<Columns>,
+}
+
+/// Checks a manifest like [`check_but`], and returns what is known of its outputs.
+fn check_flow(
+    source: &Source,
+    overrides: &[Override],
+    registry: &Registry,
+    directory: &Path,
+    accepted: fn(&Rule) -> bool,
+) -> (Checked, Known) {
     let mut findings = Findings::default();
     let Some(parsed) = Parsed::of(source, &mut findings) else {
-        return Checked { definition: None, diagnostics: findings.into_sorted(source), origins: Origins::default() };
+        let (diagnostics, origins) = (findings.into_sorted(source), Origins::default());
+        return (Checked { definition: None, diagnostics, origins }, Known::default());
     };
     let types = StepTypesOfManifest::of(&parsed.step_sources(), registry, directory);
     let registry = types.registry();
@@ -154,11 +177,14 @@ fn check_but(
         findings: &mut findings,
         files: FilesSoFar::default(),
         columns: ColumnsSoFar::new(&steps, &wired.outputs),
+        registry,
+        accepted,
     };
     for ((step, registration), feeds) in steps.iter().zip(found).zip(&wired.feeds) {
-        let (definition, written) = match registration {
-            Some(registration) => binder.bind(step, registration, feeds),
-            None => {
+        let (definition, written) = match (&step.map, registration) {
+            (Some(map), _) => binder.bind_map(step, map),
+            (None, Some(registration)) => binder.bind(step, registration, feeds),
+            (None, None) => {
                 binder.check_only(step);
                 binder.columns.add(Columns::Unknown, false);
                 (None, binding::Written::new())
@@ -167,6 +193,7 @@ fn check_but(
         bound.push(definition);
         origins.written.push(written);
     }
+    let known = Known { columns: binder.columns.into_known() };
     let policies: Vec<StepPolicy> =
         steps.iter().map(|step| policy::read(&step.policy, &mut params, source, &mut findings)).collect();
     // A name that is misspelled where it is used would make its parameter look unused.
@@ -205,7 +232,7 @@ fn check_but(
             }
         }
     }
-    Checked { definition, diagnostics: findings.into_sorted(source), origins }
+    (Checked { definition, diagnostics: findings.into_sorted(source), origins }, known)
 }
 
 /// Reads the value that `source` assigns, from `start` on, to a step parameter of type `ty`: text is taken literally,
@@ -257,7 +284,16 @@ fn step_type(
     types: &StepTypesOfManifest<'_>,
     findings: &mut Findings,
 ) -> Option<&'static StepRegistration> {
+    if step.map.is_some() {
+        return Some(&MAP_STEPS);
+    }
     let (uses, registry) = (step.uses.as_ref()?, types.registry());
+    if uses.text == MAP_STEP {
+        let message = format!("`{MAP_STEP}` is how the log names a step with `map`");
+        let help = "write `map: { flow: FILE, over: { parameter: [values] } }` in place of `uses`";
+        findings.add(Diagnostic::new(&rules::UNKNOWN_STEP_TYPE, message, source, uses.span).with_help(help));
+        return None;
+    }
     if let Some(registration) = registry.get(&uses.text) {
         return Some(registration);
     }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use chem_manifest::StepId;
-use chem_manifest::document::{Environment, Gate, Manifest, Retry, RetryOn, Step};
+use chem_manifest::document::{Environment, Gate, Manifest, MapOver, Retry, RetryOn, Step};
 use chem_manifest::license::is_license;
 use serde_json::{Map, Value};
 
 use crate::event::{self, FlowInitialized, RecordedDefinition, RecordedStep, StepKind, StepSources};
-use crate::step::{Expression, InvalidStepId};
+use crate::step::children::{MAP_STEP, MapParams};
+use crate::step::{Expression, InvalidStepId, MAIN_OUTPUT};
 
 /// Returns a manifest that repeats the run that began with `initialized`: its steps get the same fingerprints if
 /// relative paths start from the same directory and the files are unchanged.
@@ -46,13 +47,18 @@ struct Writer<'r> {
 
 impl Writer<'_> {
     fn step(&mut self, step: &RecordedStep, before: Option<&str>) -> Result<Step, InvalidStepId> {
+        let map = if step.uses == MAP_STEP { self.map(&step.params) } else { None };
         Ok(Step {
             id: StepId::new(&step.id)?,
-            uses: step.uses.clone(),
+            uses: if map.is_some() { None } else { Some(step.uses.clone()) },
             // The first step needs no mark.
             source: step.kind == StepKind::Source && before.is_some(),
             inputs: inputs(&step.inputs, before),
-            with: step.params.iter().map(|(name, value)| (name.clone(), self.value(value))).collect(),
+            with: match &map {
+                Some(_) => Map::new(),
+                None => step.params.iter().map(|(name, value)| (name.clone(), self.value(value))).collect(),
+            },
+            map,
             retry: step.retry.as_ref().map(|retry| Retry {
                 attempts: retry.attempts,
                 backoff_ms: retry.backoff_ms,
@@ -67,6 +73,22 @@ impl Writer<'_> {
                 schema: gate.schema.as_ref().and_then(Value::as_object).cloned(),
                 signed_by: gate.signed_by.clone(),
             }),
+        })
+    }
+
+    /// Converts the recorded parameters of a step with `map:`.
+    fn map(&mut self, recorded: &Map<String, Value>) -> Option<MapOver> {
+        let MapParams { flow, on_error, over, params, take, .. } = MapParams::read(recorded).ok()?;
+        let taken = take.into_iter().map(|(column, taken)| {
+            let part = taken.member.or(Some(taken.output).filter(|output| output != MAIN_OUTPUT));
+            (column, part.map_or(taken.step.clone(), |part| format!("{}.{part}", taken.step)))
+        });
+        Some(MapOver {
+            flow: literal(&flow),
+            params: params.iter().map(|(name, value)| (name.clone(), self.value(value))).collect(),
+            over: over.into_iter().map(|(name, values)| (name, self.value(&Value::Array(values)))).collect(),
+            take: taken.collect(),
+            on_error,
         })
     }
 
@@ -131,6 +153,7 @@ mod tests {
     fn yaml(flow: &str, params: Value, steps: Value) -> String {
         let definition = json!({ "params": params, "steps": steps });
         let initialized = FlowInitialized {
+            child_of: None,
             definition: serde_json::from_value(definition).unwrap(),
             definition_hash: DefinitionHash::from_bytes([0; 32]),
             environment: Environment::default(),

@@ -16,8 +16,8 @@ use serde_json::{Map, Value, json};
 
 use crate::artifact::{ArtifactValue as _, Table, TableRoot};
 use crate::event::{
-    EventAddress, FlowEvent, FlowEventKind, FlowId, Operator, OutputRef, TakenOver, Usage, UserInteractionProvided,
-    UserInteractionRequested, event_variants,
+    ChildOf, EventAddress, FlowEvent, FlowEventKind, FlowId, Operator, OutputRef, TakenOver, Usage,
+    UserInteractionProvided, UserInteractionRequested, event_variants,
 };
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
 use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepState, StepStatus, replay};
@@ -43,6 +43,8 @@ pub struct RunReport {
     pub flow_id: FlowId,
     /// The name of the flow.
     pub flow: String,
+    /// The step of another run that runs this one; `None` if it was begun by itself.
+    pub child_of: Option<ChildOf>,
     /// The status of the run.
     pub status: FlowStatus,
     /// One letter for each event, in order.
@@ -168,6 +170,7 @@ impl RunReport {
         Self {
             flow_id: instance.flow_id(),
             flow: initialized.map(|initialized| initialized.flow.clone()).unwrap_or_default(),
+            child_of: initialized.and_then(|initialized| initialized.child_of.clone()),
             status: instance.status(),
             event_variants: String::new(),
             definition_hash: initialized.map(|initialized| initialized.definition_hash),
@@ -210,6 +213,9 @@ impl RunReport {
         object.insert("flow_fingerprint".into(), text(self.flow_fingerprint));
         object.insert("steps".into(), steps.into());
         object.insert("error".into(), error.unwrap_or_default());
+        if let Some(child) = &self.child_of {
+            object.insert("child_of".into(), json!(child));
+        }
         if let Some(operator) = &self.operator {
             object.insert("operator".into(), json!(operator));
         }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chem_manifest::StepId;
 use serde::Serialize;
 
+use super::children::Children;
 use super::earlier_rows::{EarlierRows, RowsRecord};
 use super::error::StepError;
 use super::files::Files;
@@ -34,6 +35,7 @@ pub struct ExecutionContext<'a> {
     rows: Mutex<Option<RowsRecord>>,
     keeper: Option<&'a dyn Keeper>,
     progress_so_far: Option<&'a StepProgress>,
+    children: Option<&'a dyn Children>,
 }
 
 impl<'a> ExecutionContext<'a> {
@@ -60,6 +62,7 @@ impl<'a> ExecutionContext<'a> {
             rows: Mutex::default(),
             keeper: None,
             progress_so_far: None,
+            children: None,
         }
     }
 
@@ -84,6 +87,15 @@ impl<'a> ExecutionContext<'a> {
     /// Stores what the step finishes before it ends with `keeper`, and continues where an earlier attempt has got to.
     pub(crate) fn keeping(self, keeper: Option<&'a dyn Keeper>, so_far: Option<&'a StepProgress>) -> Self {
         Self { keeper, progress_so_far: so_far, ..self }
+    }
+
+    /// Runs the children of the step by `children`.
+    pub(crate) fn with_children(self, children: Option<&'a dyn Children>) -> Self {
+        Self { children, ..self }
+    }
+
+    pub(super) fn children(&self) -> Option<&'a dyn Children> {
+        self.children
     }
 
     pub(super) fn keeper(&self) -> Option<&'a dyn Keeper> {

@@ -5,6 +5,7 @@ use std::fmt;
 use chem_manifest::StepId;
 use serde_json::{Map, Value};
 
+use super::children::MapParams;
 use super::columns::{ColumnContext, Columns};
 use super::context::ExecutionContext;
 use super::error::StepError;
@@ -137,6 +138,12 @@ pub trait StepDefinition: Send + Sync {
 
     /// Returns this step with other parameters, which a manifest could give; `None` if its parameters cannot change.
     fn with_params(&self, _params: &Map<String, Value>) -> Option<Result<Box<dyn StepDefinition>, Vec<ParamProblem>>> {
+        None
+    }
+
+    /// Returns the children that the step runs; `None` if it runs none.
+    #[doc(hidden)]
+    fn children(&self) -> Option<&MapParams> {
         None
     }
 

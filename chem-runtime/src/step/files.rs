@@ -46,6 +46,15 @@ impl Files {
         }
     }
 
+    /// Returns the files of a run whose relative paths start at `directory`, which is relative to that of this run.
+    pub(crate) fn below(&self, directory: &Path) -> Self {
+        if directory.as_os_str().is_empty() {
+            return self.clone();
+        }
+        let outputs = if self.elsewhere { self.outputs.clone() } else { self.outputs.join(directory) };
+        Self { directory: self.directory.join(directory), outputs, matches: Arc::default(), ..self.clone() }
+    }
+
     /// Redirects outputs below `outputs`, for tests.
     pub fn writing_to(mut self, outputs: impl Into<PathBuf>) -> Self {
         self.outputs = outputs.into();

@@ -7,6 +7,7 @@
 
 mod asked;
 mod bound;
+pub(crate) mod children;
 mod columns;
 mod confine;
 mod context;
@@ -27,6 +28,7 @@ mod into_param;
 pub(crate) mod into_step;
 mod keeper;
 pub mod limits;
+pub(crate) mod map_step;
 mod misfit;
 mod molecules_of_table;
 mod outlet;

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::artifact::ArtifactValue;
+use crate::artifact::{ArtifactValue, Table};
 
 /// The name of a step's first output, which is wired unless another is named.
 pub const MAIN_OUTPUT: &str = "main";
@@ -60,6 +60,11 @@ impl OutputSpec {
     /// Returns an output with values of type `T`.
     pub const fn of<T: ArtifactValue>(name: &'static str) -> Self {
         Self { name, kind: T::KIND, reads_as: T::READS_AS, kind_of_input: T::KIND_OF_INPUT }
+    }
+
+    /// Returns whether the output is known to be a table, of whichever kind.
+    pub(crate) fn is_table(&self) -> bool {
+        self.kind == Table::KIND || self.reads_as.contains(&Table::KIND) || self.kind_of_input
     }
 
     /// Returns the output as it is when `fed` feeds the step's first input.

@@ -33,8 +33,7 @@ impl StepRegistration {
     }
 
     /// Returns the registration of a step type that was described while the program runs.
-    #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "nothing describes step types"))]
-    pub(crate) fn described(spec: &'static StepSpec, bind: Bind) -> Self {
+    pub(crate) const fn described(spec: &'static StepSpec, bind: Bind) -> Self {
         Self { spec, shape: None, bind }
     }
 
@@ -58,6 +57,11 @@ impl StepRegistration {
 }
 
 inventory::collect!(StepRegistration);
+
+/// A step type that no manifest names under `uses:`, and no list of step types has.
+pub(crate) struct UnlistedStep(pub(crate) &'static StepRegistration);
+
+inventory::collect!(UnlistedStep);
 
 /// A library that contributes to results. Its version is recorded with each run.
 pub struct Library {
@@ -138,9 +142,10 @@ impl Registry {
         }
     }
 
-    /// Returns the step type called `name`.
+    /// Returns the step type called `name`, as a manifest or a log names it.
     pub fn get(&self, name: &str) -> Option<&'static StepRegistration> {
-        self.by_name.get(name).copied()
+        let unlisted = || inventory::iter::<UnlistedStep>().map(|unlisted| unlisted.0).find(|it| it.spec.name == name);
+        self.by_name.get(name).copied().or_else(unlisted)
     }
 
     /// Returns the existing name nearest to `name`, if it is near enough to have been meant.

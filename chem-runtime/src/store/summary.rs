@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::event::{FlowEvent, FlowEventKind, FlowId, Kind};
+use crate::event::{ChildOf, FlowEvent, FlowEventKind, FlowId, Kind};
 use crate::fingerprint::Fingerprint;
 use crate::flow::FlowStatus;
 
@@ -26,6 +26,11 @@ impl FlowSummary {
     /// Returns the flow's name; `None` if the first event does not name one.
     pub fn flow(&self) -> Option<&str> {
         flow_begun_by(&self.first.kind)
+    }
+
+    /// Returns the step of another run that runs this one; `None` if it was begun by itself.
+    pub fn child_of(&self) -> Option<&ChildOf> {
+        self.first.child_of()
     }
 
     /// Returns the run's status, derived from its last event.

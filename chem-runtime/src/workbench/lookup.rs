@@ -8,6 +8,9 @@ use crate::store::{ArtifactStore, PersistenceError, RunIndex};
 /// The name of the newest run.
 const LAST: &str = "@last";
 
+/// The number of runs that are read at a time to find one that is no child.
+const PAGE: usize = 256;
+
 /// Why a name does not identify a run or an artifact.
 #[derive(Debug, thiserror::Error)]
 pub enum LookupError {
@@ -51,7 +54,8 @@ pub enum LookupError {
     Store(#[from] PersistenceError),
 }
 
-/// Returns the id of the run called `name`: its id, the beginning of its id in either case, or `@last` for the newest run.
+/// Returns the id of the run called `name`: its id, the beginning of its id in either case, or `@last` for the newest run
+/// that is no child of another.
 ///
 /// # Errors
 /// Fails unless `name` identifies exactly one run of the store.
@@ -74,7 +78,7 @@ pub enum LookupError {
 /// ```
 pub fn find_run(store: &dyn RunIndex, name: &str) -> Result<FlowId, LookupError> {
     if name == LAST {
-        return store.newest_runs(None, None, 1)?.first().map(|first| first.flow_id).ok_or(LookupError::NoRuns);
+        return newest(store)?.ok_or(LookupError::NoRuns);
     }
     let unknown = || LookupError::UnknownRun { name: name.to_owned() };
     if name.is_empty() {
@@ -87,6 +91,20 @@ pub fn find_run(store: &dyn RunIndex, name: &str) -> Result<FlowId, LookupError>
         [] => Err(unknown()),
         [only] => Ok(only),
         [first, second, ..] => Err(LookupError::AmbiguousRun { name: name.to_owned(), first, second }),
+    }
+}
+
+/// Returns the newest run that is no child of another.
+fn newest(store: &dyn RunIndex) -> Result<Option<FlowId>, LookupError> {
+    let (mut before, mut limit) = (None, 1);
+    loop {
+        let page = store.newest_runs(None, before, limit)?;
+        if let Some(first) = page.iter().find(|first| first.child_of().is_none()) {
+            return Ok(Some(first.flow_id));
+        }
+        let Some(oldest) = page.last() else { return Ok(None) };
+        before = Some(oldest.seq);
+        limit = PAGE;
     }
 }
 

@@ -1,5 +1,5 @@
 //! Inspection of runs: what a run would do (`plan`), why a step ran (`why`), whether a run can be repeated (`verify`), how
-//! two runs differ (`diff`) or a run deviates from a plan (`deviations`), what became of a record (`trace`), and whether the content of a store is intact (`audit`) and can be restored (`repair`).
+//! two runs differ (`diff`) or a run deviates from a plan (`deviations`), what became of a record (`trace`), which children a run has (`family`), and whether the content of a store is intact (`audit`) and can be restored (`repair`).
 //! [`find_run`] finds a run by what a person types, and [`RecordedRun`] compares a run with its manifest.
 //!
 //! Everything builds on one comparison: the log contains every component of a step's identity, so that differences can be
@@ -48,6 +48,7 @@ mod diff;
 mod difference;
 mod earlier;
 mod facts;
+mod family;
 mod listing;
 mod lookup;
 mod plan;
@@ -66,10 +67,12 @@ pub use difference::{Difference, FileRead, differences};
 #[cfg(feature = "ui")]
 pub(crate) use facts::step_of;
 pub use facts::{FlowFacts, StepFacts};
+pub use family::{Child, children};
 pub use listing::{ListedRun, Listing, RunQuery, RunStatus, list_runs, running_process};
 pub use lookup::{LookupError, find_artifact, find_run};
 pub use plan::{
-    Action, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, TakesOver, plan, to_dot, to_mermaid,
+    Action, Origin, Plan, PlannedChild, PlannedParam, PlannedStep, Reason, ReusedFrom, TakesOver, plan, to_dot,
+    to_mermaid,
 };
 #[cfg(feature = "cli")]
 pub(crate) use recorded::lines;

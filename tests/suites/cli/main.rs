@@ -6,6 +6,7 @@ mod attacks;
 mod audits;
 mod backends;
 mod branch;
+mod children;
 mod code;
 mod commands;
 mod confined;

@@ -30,6 +30,7 @@ const WITH: &[(&str, &[&str], &str)] = &[
         "chem resume @last",
     ),
     ("chem retry @last", &["touch go; rm -f well; ! chem run odd.yaml --no-cache", "touch well"], "chem retry @last"),
+    ("chem work @last", &["chem run flows/demo.yaml --sweep text=CCO,CCN"], "chem work @last"),
     ("chem approve @last STEP", &["! chem run gated.yaml --no-cache"], "chem approve @last seed"),
     (
         "chem branch @last --from STEP --set NAME=VALUE",

@@ -6,11 +6,13 @@
 //! - `progress`: what a step stores before it ends, and that it continues there.
 //! - `following`: a log that is read while it grows.
 //! - `given`: the stores and repositories that an engine accepts.
+//! - `children`: a step that runs flows.
 //! - `retry`, `timeout`, `gates`, `branch`: retries, timeouts, questions to a person, and branches.
 
 mod anywhere;
 mod behind;
 mod branch;
+mod children;
 mod counting;
 mod crash;
 mod ends;

@@ -283,20 +283,48 @@ fn manifest() -> impl Strategy<Value = Manifest> {
     });
     let times = prop_oneof![1u64..=2_592_000_000, (1u64..=720).prop_map(|hours| hours * 3_600_000)];
     let policy = (proptest::option::of(retry), proptest::option::of(times), proptest::option::of(gate));
-    let step = (text(), any::<bool>(), btree_map(key(), "(\\.[a-z]{1,3})?", 0..3), members(), policy);
+    let literal = || text().prop_map(|text| text.replace("${", "$${"));
+    let cell = prop_oneof![any::<bool>().prop_map(Value::from), values::number(), literal().prop_map(Value::from)];
+    let given = btree_map("[a-z_][a-z0-9_]{0,9}", cell.clone(), 0..3);
+    let over = btree_map("[a-z_][a-z0-9_]{0,9}", vec(cell, 1..3).prop_map(Value::Array), 1..3);
+    let map = (literal(), given, over, btree_map(key(), text(), 0..3), any::<bool>());
+    let map = map.prop_map(|(flow, params, over, take, collect)| document::MapOver {
+        flow,
+        params: params.into_iter().collect(),
+        over: over.into_iter().collect(),
+        take,
+        on_error: if collect { document::OnError::Collect } else { document::OnError::Fail },
+    });
+    let what = prop_oneof![4 => text().prop_map(Ok), 1 => map.prop_map(Err)];
+    let step = (what, any::<bool>(), btree_map(key(), "(\\.[a-z]{1,3})?", 0..3), members(), policy);
     let name =
         || "[a-z][a-z0-9_-]{0,9}|null|true|no|y|e3".prop_filter("an id is text", |name| StepId::new(name).is_ok());
     let license = proptest::option::of("[A-Za-z0-9][A-Za-z0-9.+-]{0,9}|https?://[!-~]{1,9}");
     let flow = (name(), (proptest::option::of(text()), license), params, vec(step, 1..3), name());
     flow.prop_map(|(flow, (description, license), params, drawn, id)| {
         let mut steps: Vec<document::Step> = Vec::new();
-        for (index, (uses, source, inputs, with, (retry, timeout_ms, gate))) in drawn.into_iter().enumerate() {
+        for (index, (what, source, inputs, with, (retry, timeout_ms, gate))) in drawn.into_iter().enumerate() {
             let before = steps.last().map(|before| before.id.clone());
             let inputs =
                 inputs.into_iter().filter_map(|(port, output)| Some((port, format!("{}{output}", before.as_ref()?))));
             let id = if index == 0 { id.clone() } else { format!("{id}-{index}") };
             let id = StepId::new(id).unwrap();
-            steps.push(document::Step { id, uses, source, inputs: inputs.collect(), with, retry, timeout_ms, gate });
+            let (uses, map): (Option<String>, Option<document::MapOver>) = match what {
+                Ok(uses) => (Some(uses), None),
+                Err(map) => (None, Some(map)),
+            };
+            let with = if map.is_some() { Map::new() } else { with };
+            steps.push(document::Step {
+                id,
+                uses,
+                map,
+                source,
+                inputs: inputs.collect(),
+                with,
+                retry,
+                timeout_ms,
+                gate,
+            });
         }
         let params = params.into_iter().collect();
         Manifest { description, license, params, ..Manifest::new(StepId::new(flow).unwrap(), steps) }

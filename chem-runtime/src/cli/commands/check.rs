@@ -11,7 +11,7 @@ use crate::cli::args::{Format, Overrides, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BOLD, GOOD, styled};
 use crate::flow::FlowDefinition;
-use crate::manifest::{self, Diagnostic, Origins, Override, Rule, Style};
+use crate::manifest::{self, Diagnostic, Origins, Override, Rule, Style, Sweep};
 use crate::step::Registry;
 
 #[derive(Debug, Args)]
@@ -153,6 +153,17 @@ pub(in crate::cli) fn read_plan(
     read_with(shared, path, overrides, manifest::load_plan)
 }
 
+/// Reads the manifest at `path`, and checks the flow that sweeps over it.
+pub(in crate::cli) fn check_sweep(shared: &Shared, path: &Path, sweep: &Sweep) -> Result<CheckedManifest, Failure> {
+    let checked = manifest::load_sweep(path, sweep, &shared.step_types()?);
+    Ok(CheckedManifest::of(checked, directory_of(path)?))
+}
+
+/// Returns the directory at which the relative paths of the manifest at `path` start.
+fn directory_of(path: &Path) -> Result<PathBuf, Failure> {
+    Ok(std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default())
+}
+
 fn read_with(
     shared: &Shared,
     path: &Path,
@@ -161,6 +172,5 @@ fn read_with(
 ) -> Result<CheckedManifest, Failure> {
     let overrides: Vec<Override> = overrides.set.iter().map(Override::new).collect();
     let checked = load(path, &overrides, &shared.step_types()?);
-    let directory = std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
-    Ok(CheckedManifest::of(checked, directory))
+    Ok(CheckedManifest::of(checked, directory_of(path)?))
 }

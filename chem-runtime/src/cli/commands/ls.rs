@@ -1,5 +1,6 @@
 //! `chem ls`: lists the newest runs of a store, or all with `--all`.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::process::ExitCode;
 
@@ -16,15 +17,16 @@ use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BOLD, DIM, Table};
 use crate::cli::runs;
-use crate::event::{BranchCreated, FlowEventKind, FlowId};
+use crate::event::{BranchCreated, ChildOf, FlowEventKind, FlowId};
 use crate::flow::FlowStatus;
 use crate::report::{mark_running, seconds, summary_json};
-use crate::store::{ErrorClass, EventStore, Holder, OpenMode, PersistenceError, RunFilter};
+use crate::step::children::label;
+use crate::store::{ErrorClass, EventStore, FlowSummary, Holder, OpenMode, PersistenceError, RunFilter};
 use crate::workbench::{ListedRun, Listing, RunQuery, RunStatus, list_runs};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LsArgs {
-    /// Show each branch below the run that it comes from.
+    /// Show each branch below the run that it comes from, and the children of a run below it.
     #[arg(long)]
     pub tree: bool,
     /// List only runs of this flow.
@@ -89,7 +91,8 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 
 pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Read)?;
-    let Listing { runs, next, mut unreadable } = list(store.as_ref(), args, shared.format)?;
+    let hidden = Cell::new(0);
+    let Listing { runs, next, mut unreadable } = list(store.as_ref(), args, shared.format, &hidden)?;
     let mut rows: Vec<Row> = runs.into_iter().rev().map(Row::new).collect();
     if args.tree {
         rows = families(store.as_ref(), rows, &mut unreadable)?;
@@ -114,6 +117,9 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Fa
             args.limit
         ));
     }
+    if hidden.get() > 0 && !shared.quiet {
+        output::say(&format!("{} children of these runs are not listed; `--tree` lists them", hidden.get()));
+    }
     for error in &unreadable {
         output::print_error(&error.with_causes(), &[], None);
     }
@@ -125,7 +131,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Fa
     Ok(Status::Store.into())
 }
 
-fn list(store: &dyn EventStore, args: &LsArgs, format: Format) -> Result<Listing, Failure> {
+/// Lists the runs. Without `--tree`, leaves out children, and counts them in `hidden`.
+fn list(store: &dyn EventStore, args: &LsArgs, format: Format, hidden: &Cell<usize>) -> Result<Listing, Failure> {
     let filter = RunFilter {
         flow: args.flow.clone(),
         status: None,
@@ -139,7 +146,12 @@ fn list(store: &dyn EventStore, args: &LsArgs, format: Format) -> Result<Listing
     };
     let limit = if args.all { usize::MAX } else { args.limit };
     let query = RunQuery { filter, status: args.status, before, limit, most_read: usize::MAX };
-    Ok(list_runs(store, &query, |_| true)?)
+    let is_listed = |run: &FlowSummary| {
+        let is_listed = args.tree || run.child_of().is_none();
+        hidden.set(hidden.get() + usize::from(!is_listed));
+        is_listed
+    };
+    Ok(list_runs(store, &query, is_listed)?)
 }
 
 fn table(rows: &[Row]) -> String {
@@ -147,7 +159,11 @@ fn table(rows: &[Row]) -> String {
     for row in rows {
         let status = RunStatus::of(row.status, row.holder.is_some()).name();
         let indent = if row.depth == 0 { String::new() } else { format!("{}└ ", "  ".repeat(row.depth - 1)) };
-        let from = row.branch.as_ref().map(|branch| format!(" from {}", branch.step_id)).unwrap_or_default();
+        let from = match (&row.branch, &row.child_of) {
+            (Some(branch), _) => format!(" from {}", branch.step_id),
+            (None, Some(child)) => format!(" {} of {}: {}", child.index, child.step_id, label(&child.given)),
+            (None, None) => String::new(),
+        };
         table.row([
             (BOLD, format!("{indent}{}", row.flow_id)),
             (BOLD, format!("{}{from}", row.flow)),
@@ -173,6 +189,7 @@ struct Row {
     json: Value,
     depth: usize,
     branch: Option<BranchCreated>,
+    child_of: Option<ChildOf>,
     /// The lease holder, if another process runs it.
     holder: Option<Holder>,
 }
@@ -191,6 +208,7 @@ impl Row {
             json: summary_json(&flow),
             depth: 0,
             branch: None,
+            child_of: flow.child_of().cloned(),
             holder,
         }
     }
@@ -200,6 +218,9 @@ impl Row {
         if let Some(branch) = &self.branch {
             object["branch"] = json!({"parent": branch.parent, "root": branch.root, "from": branch.step_id});
         }
+        if let Some(child) = &self.child_of {
+            object["child_of"] = json!(child);
+        }
         if let Some(holder) = &self.holder {
             mark_running(&mut object, holder);
         }
@@ -207,7 +228,7 @@ impl Row {
     }
 }
 
-/// Orders the runs so that each branch follows the run it comes from. A run whose origin cannot be read counts as no branch.
+/// Orders the runs so that each branch and each child follows the run it comes from. A run whose origin cannot be read counts as no branch.
 fn families(
     store: &dyn EventStore,
     listed: Vec<Row>,
@@ -227,8 +248,9 @@ fn families(
             FlowEventKind::BranchCreated(branch) => Some(branch),
             _ => None,
         });
-        match &row.branch {
-            Some(branch) => branches.entry(branch.parent).or_default().push(row),
+        let parent = row.branch.as_ref().map(|branch| branch.parent);
+        match parent.or(row.child_of.as_ref().map(|child| child.parent)) {
+            Some(parent) => branches.entry(parent).or_default().push(row),
             None => roots.push(row),
         }
     }

@@ -32,3 +32,4 @@ pub(super) mod ui;
 pub(super) mod verify;
 pub(super) mod whoami;
 pub(super) mod why;
+pub(super) mod work;

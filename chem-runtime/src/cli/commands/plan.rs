@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::check::read_and_check;
 use super::run::RunArgs;
 use crate::cli::args::{Drawing, Format, Shared};
 use crate::cli::exit::{Failure, Status};
@@ -12,10 +11,12 @@ use crate::cli::progress::code_changed;
 use crate::cli::runs;
 use crate::step::Files;
 use crate::store::{EventStore, InMemoryEventStore};
-use crate::workbench::{self, Action, Origin, Plan, PlannedParam, ReusedFrom, TakesOver, to_dot, to_mermaid};
+use crate::workbench::{
+    self, Action, Origin, Plan, PlannedParam, PlannedStep, ReusedFrom, TakesOver, to_dot, to_mermaid,
+};
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, Failure> {
-    let checked = read_and_check(shared, &args.manifest, &args.overrides)?;
+    let checked = args.check(shared)?;
     checked.print(shared)?;
     let Some(definition) = checked.definition else {
         return Ok(Status::Usage.into());
@@ -81,6 +82,9 @@ fn render(plan: &Plan) -> String {
         ]);
     }
     text.push_str(&steps.render());
+    for step in plan.steps.iter().filter(|step| !step.children.is_empty()) {
+        text.push_str(&format!("\n{}", children(step)));
+    }
     if !plan.outside.is_empty() {
         let mut outside = Table::new(&["outside the folder", "step", ""]);
         for file in &plan.outside {
@@ -102,6 +106,24 @@ fn render(plan: &Plan) -> String {
     text.push('\n');
     text.push_str(&params.render());
     text
+}
+
+/// Returns the table of the children of a step.
+fn children(step: &PlannedStep) -> String {
+    let mut table = Table::new(&["child", "given", "to run", "to reuse"]);
+    for (index, child) in step.children.iter().enumerate() {
+        let named = |name: &str| {
+            let steps = child.plan.steps.iter().filter(|step| step.action.name() == name);
+            steps.map(|step| step.id.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        table.row([
+            (BOLD, format!("{}/{index}", step.id)),
+            (anstyle::Style::new(), child.label.clone()),
+            (ODD, named("run")),
+            (GOOD, named("reuse")),
+        ]);
+    }
+    table.render() + "a child also reuses what a child before it has done\n"
 }
 
 /// Describes how many rows a step takes over, and from where.

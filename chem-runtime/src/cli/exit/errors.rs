@@ -81,6 +81,7 @@ impl From<HandoverError> for Failure {
             }
             HandoverError::Unreadable { .. }
             | HandoverError::Indescribable { .. }
+            | HandoverError::HasChildren { .. }
             | HandoverError::WithoutData
             | HandoverError::OtherRun { .. }
             | HandoverError::LaterRelease { .. }
@@ -290,6 +291,7 @@ impl Failure {
             | CoreEngineError::Artifact(_) => Self::new(Status::Usage, &error),
             CoreEngineError::FlowHasFailed { .. }
             | CoreEngineError::StepFailed { .. }
+            | CoreEngineError::Child(_)
             | CoreEngineError::MissingInputs { .. } => Self::new(Status::RunFailed, &error),
         }
     }

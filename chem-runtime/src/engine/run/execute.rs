@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Session;
 use super::keep::StepKeeper;
 use crate::engine::attempt::Attempt;
+use crate::engine::children::ChildRuns;
 use crate::engine::earlier_rows::earlier_rows;
 use crate::engine::meter::Meter;
 use crate::engine::reuse::Verdict;
@@ -13,6 +14,7 @@ use crate::event::{
     FinishedRows, FlowEventKind, OutputRef, StepFailed, StepFinished, StepProgress, StepReused, StepSignal,
 };
 use crate::flow::{OutputAddress, StepIdentity};
+use crate::step::children::Children;
 use crate::step::{
     ANY_KIND, Keeper, RowsRecord, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult, secret,
 };
@@ -95,6 +97,8 @@ impl Session {
             so_far,
             earlier_rows: earlier,
             rows: Arc::clone(&rows),
+            children: ChildRuns::of(engine, &self.instance, index)?
+                .map(|children| Arc::new(children) as Arc<dyn Children>),
             sample: None,
         };
         let meter = engine.place.measures.then(Meter::start);

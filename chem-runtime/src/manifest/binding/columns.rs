@@ -38,6 +38,11 @@ impl<'a> ColumnsSoFar<'a> {
         self.known.push(columns);
     }
 
+    /// Returns the columns of the main output of each step.
+    pub(in crate::manifest) fn into_known(self) -> Vec<Columns> {
+        self.known
+    }
+
     fn of(&self, feed: &Feed) -> Columns {
         match feed.output {
             MAIN_OUTPUT => self.known.get(feed.from).cloned().unwrap_or_default(),

@@ -37,9 +37,9 @@ impl FilesSoFar {
 /// The files that a step names.
 #[derive(Default)]
 pub(super) struct NamedFiles<'n> {
-    reads: Vec<(String, &'n Node)>,
-    patterns: Vec<(Glob, &'n Node)>,
-    writes: Vec<(String, &'n Node)>,
+    pub(super) reads: Vec<(String, &'n Node)>,
+    pub(super) patterns: Vec<(Glob, &'n Node)>,
+    pub(super) writes: Vec<(String, &'n Node)>,
 }
 
 impl<'n> NamedFiles<'n> {

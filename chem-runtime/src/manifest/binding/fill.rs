@@ -15,7 +15,7 @@ use crate::step::{Expression, ParamType};
 impl Binder<'_> {
     /// Checks the placeholders of a step of unknown type.
     pub(in crate::manifest) fn check_only(&mut self, step: &AuthoredStep) {
-        for (_, node) in &step.with {
+        for node in step.values() {
             self.params.check(node, self.source, &mut BTreeSet::new(), self.findings);
             self.params.mark_named(node);
         }

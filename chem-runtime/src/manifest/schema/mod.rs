@@ -6,7 +6,7 @@
 
 mod values;
 
-use chem_manifest::authored::RetryOn;
+use chem_manifest::authored::{OnError, RetryOn};
 use chem_manifest::license;
 use serde_json::{Map, Value, json};
 
@@ -90,11 +90,13 @@ fn step(specs: &[&StepSpec]) -> Value {
         .collect();
     json!({
         "type": "object",
-        "required": ["id", "uses"],
+        "required": ["id"],
+        "oneOf": [{ "required": ["uses"] }, { "required": ["map"] }],
         "additionalProperties": false,
         "properties": {
             "id": described(name(), "The step's name in this flow, by which later steps speak of it."),
             "uses": { "description": "The step type. `chem steps` lists them.", "oneOf": names },
+            "map": map(),
             "source": {
                 "description": "Marks a further source: required of a source after the first step. It takes no input, and the \
                                 steps after it take its output.",
@@ -111,6 +113,52 @@ fn step(specs: &[&StepSpec]) -> Value {
             "gate": gate(),
         },
         "allOf": by_type,
+    })
+}
+
+fn map() -> Value {
+    let value = json!({ "anyOf": [{ "type": ["string", "number", "boolean"] }, { "type": "array" }] });
+    json!({
+        "description": "A flow that the step runs once for each combination of values, each time as a run of its own.",
+        "type": "object",
+        "required": ["flow", "over"],
+        "additionalProperties": false,
+        "properties": {
+            "flow": { "description": "The manifest of the flow: a path, relative to this manifest.", "type": "string" },
+            "params": {
+                "description": "Parameters of the flow that have the same value in all children.",
+                "type": ["object", "null"],
+                "additionalProperties": value,
+            },
+            "over": {
+                "description": "Parameters of the flow that differ between children, each with the list of its values, \
+                                or with the files that match a pattern.",
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": { "anyOf": [
+                    { "type": "array", "minItems": 1, "items": value },
+                    {
+                        "description": "One value for each file that matches the pattern.",
+                        "type": "object",
+                        "required": ["files"],
+                        "additionalProperties": false,
+                        "properties": { "files": { "type": "string" } },
+                        "examples": [{ "files": "data/*.csv" }],
+                    },
+                ] },
+            },
+            "take": {
+                "description": "The columns of the result besides the parameters, each with the output of the flow that it takes: \
+                                `step` for the number of rows of a table, or `step.column` for the value of a table of one row.",
+                "type": ["object", "null"],
+                "additionalProperties": { "type": "string" },
+                "examples": [{ "kept": "keep", "mean_weight": "summary.mean_weight" }],
+            },
+            "on_error": {
+                "description": "What a failed child does: `fail` fails the step, `collect` puts the error into its row.",
+                "enum": OnError::NAMES,
+            },
+        },
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Action, Origin, OutsideFile, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom};
+use super::{Action, Origin, OutsideFile, Plan, PlannedChild, PlannedParam, PlannedStep, Reason, ReusedFrom};
 
 impl Plan {
     /// Returns the plan as `chem plan --format json` prints it.
@@ -36,7 +36,7 @@ impl PlannedStep {
             Action::Run { unless_known: steps, .. } => unless_known = steps,
             Action::Fail { .. } | Action::Ask { .. } | Action::NotReached => {}
         }
-        json!({
+        let mut step = json!({
             "id": self.id,
             "uses": self.uses,
             "version": self.version,
@@ -56,7 +56,12 @@ impl PlannedStep {
             })),
             "unless_known": unless_known,
             "unless_done_by": self.action.unless_done_by(),
-        })
+        });
+        if !self.children.is_empty() {
+            let child = |child: &PlannedChild| json!({ "label": child.label, "plan": child.plan.to_json() });
+            step["children"] = self.children.iter().map(child).collect();
+        }
+        step
     }
 }
 

@@ -103,6 +103,8 @@ pub struct PlannedStep {
     pub action: Action,
     /// The earlier result from which a step that runs takes over rows; `None` if all are computed.
     pub takes_over: Option<TakesOver>,
+    /// What the run does for each child of the step; empty unless the step runs children.
+    pub children: Vec<PlannedChild>,
     /// Whether the result that the run reuses was computed by other code under the same version. Known in debug builds
     /// unless `CHEM_DEV=0`, and in release builds if `CHEM_DEV=1`.
     pub code_changed: bool,
@@ -110,6 +112,15 @@ pub struct PlannedStep {
     inputs: BTreeMap<String, Option<ArtifactHash>>,
     /// The parameters as they are hashed.
     identity: Map<String, Value>,
+}
+
+/// The prediction for a child of a step. A child may reuse what one before it will have done, which is not known yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedChild {
+    /// What distinguishes the child from the others, such as `max_weight=300`.
+    pub label: String,
+    /// The prediction of its run.
+    pub plan: Plan,
 }
 
 /// The rows that a step takes over from an earlier result.

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::files::NamedFiles;
-use super::{Action, Origin, OutsideFile, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, TakesOver};
+use super::{
+    Action, Origin, OutsideFile, Plan, PlannedChild, PlannedParam, PlannedStep, Reason, ReusedFrom, TakesOver,
+};
 use crate::artifact::{ArtifactSource as _, ArtifactValue as _, TableRoot};
 use crate::engine::{
     CoreEngineError, DEFAULT_FLOW_NAME, EarlierResults, ReusePolicy, RunsBecause, Verdict, begin_step, earlier_rows,
@@ -16,7 +18,8 @@ use crate::event::{OutputRef, RecordedStep, StepStarted};
 use crate::fingerprint::{ArtifactHash, canonical_json};
 use crate::flow::{FlowDefinition, OutputAddress, ancestors_of, history_of};
 use crate::manifest::Origins;
-use crate::step::{Files, rows_in_common};
+use crate::step::children::{ChildFlow, MAP_STEP};
+use crate::step::{Files, Registry, rows_in_common};
 use crate::store::{EventStore, StoredArtifacts};
 use crate::workbench::WorkbenchError;
 use crate::workbench::difference::{Difference, differences};
@@ -65,7 +68,9 @@ pub fn plan(
                 (None, _) => Origin::File(Vec::new()),
             },
         };
-        let params = recorded.params.iter().map(param).collect();
+        // The children of a step are planned by themselves.
+        let shown = |(name, _): &(&String, &Value)| recorded.uses != MAP_STEP || *name != "children";
+        let params = recorded.params.iter().filter(shown).map(param).collect();
         walk.step(index, recorded, params)?;
     }
     let param = |(name, value): (&String, &Value)| {
@@ -141,6 +146,7 @@ impl Walk<'_> {
             fingerprint: None,
             action: Action::NotReached,
             takes_over: None,
+            children: Vec::new(),
             code_changed: false,
             inputs: BTreeMap::new(),
             identity: Map::new(),
@@ -169,6 +175,7 @@ impl Walk<'_> {
                 (started, result) = (None, PlannedResult::Later(index));
             }
             if matches!(step.action, Action::Run { .. }) {
+                step.children = self.children(index)?;
                 named.note(&step.id, &mut self.written);
             }
         }
@@ -179,6 +186,20 @@ impl Walk<'_> {
         }
         self.done.push(Done { step, started, result });
         Ok(())
+    }
+
+    /// Predicts the children of a step that runs.
+    fn children(&self, index: usize) -> Result<Vec<PlannedChild>, WorkbenchError> {
+        let Some(params) = self.definition.steps()[index].step().children() else { return Ok(Vec::new()) };
+        // A program with two step types of one name runs nothing.
+        let Ok(registry) = Registry::linked() else { return Ok(Vec::new()) };
+        let files = params.files_in(self.files);
+        let planned = |child: &ChildFlow| {
+            let definition = FlowDefinition::from_recorded(&child.flow, &child.definition, registry);
+            let definition = definition.map_err(CoreEngineError::from)?;
+            Ok(PlannedChild { label: child.label(), plan: plan(self.store, &definition, None, &files, self.policy)? })
+        };
+        params.children.iter().map(planned).collect()
     }
 
     /// Determines what is known about the step's identity. The error is the reason why the step cannot start.

@@ -2,23 +2,24 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::compare::{self, Compared};
-use super::{Fault, Outcome, Tolerances};
+use super::{Fault, Outcome, StepVerification, Tolerances, Verification};
 use crate::artifact::{ArtifactSource, ArtifactValue, Dataset, TableRoot};
-use crate::engine::{CoreEngineError, Repetition, begin_step};
-use crate::event::{RecordedStep, StepStarted, UserInteractionProvided};
+use crate::engine::{CoreEngineError, RecordedChildren, Repetition, begin_step};
+use crate::event::{FlowEventKind, FlowStatus, RecordedStep, StepStarted, UserInteractionProvided};
 use crate::fingerprint::DefinitionHash;
 use crate::flow::{FlowDefinitionError, FlowInstance, StepState, StepStatus, definition_hash, replay, step_types};
+use crate::step::children::{Children, MAP_STEP, MapParams};
 use crate::step::{CancelToken, Confinement, Files, Registry, StepDefinition, StepId, StepOutput};
 use crate::store::{EventStore, StoredArtifacts};
 use crate::workbench::WorkbenchError;
 use crate::workbench::difference::{Difference, differences};
-use crate::workbench::facts::StepFacts;
+use crate::workbench::facts::{FlowFacts, StepFacts};
 use crate::workbench::recorded::expect_unseen;
 use crate::workbench::rows::{BrokenPromise, RowsError, check_rows, sample_of, tables};
 
@@ -39,6 +40,10 @@ pub(in crate::workbench) struct Bench<'a> {
     definition: DefinitionHash,
     files: Arc<Files>,
     cancel: &'a CancelToken,
+    /// What the children of a step need.
+    linked: &'a Registry,
+    outputs: PathBuf,
+    confinement: Option<Confinement>,
 }
 
 impl<'a> Bench<'a> {
@@ -55,13 +60,16 @@ impl<'a> Bench<'a> {
         let directory = initialized.and_then(|it| it.environment.directory.clone()).unwrap_or_else(|| ".".to_owned());
         let ids = instance.steps().iter().map(|step| step.id.as_str());
         let files = Arc::new(Files::relative_to(directory).writing_to(outputs).heeding(cancel));
+        let (linked, outputs, confinement) = (registry, outputs.to_owned(), None);
         let registry = initialized.map_or(Ok(Cow::Borrowed(registry)), |began| step_types(began, registry));
-        Self { store, instance, registry, tolerances, definition: definition_hash(ids), files, cancel }
+        let definition = definition_hash(ids);
+        Self { store, instance, registry, tolerances, definition, files, cancel, linked, outputs, confinement }
     }
 
     /// Restricts the files that steps may read to `confinement`.
     pub(in crate::workbench) fn confined(mut self, confinement: Option<Confinement>) -> Self {
-        self.files = Arc::new(self.files.as_ref().clone().confined(confinement));
+        self.files = Arc::new(self.files.as_ref().clone().confined(confinement.clone()));
+        self.confinement = confinement;
         self
     }
 
@@ -103,6 +111,9 @@ impl<'a> Bench<'a> {
         let none = Tolerances::new();
         let tolerances = if approximate { self.tolerances } else { &none };
         Ok(match compare::outputs(self.store, &state.outputs, &outputs, tolerances)? {
+            Compared::Same { within } if recorded.uses == MAP_STEP => {
+                self.children(recorded, index)?.unwrap_or(Outcome::Verified { within })
+            }
             Compared::Same { within } => match self.broken_promise(&repetition, &outputs, approximate)? {
                 Some(broken) => Outcome::Differs(Fault::Rows(broken)),
                 None => Outcome::Verified { within },
@@ -110,6 +121,87 @@ impl<'a> Bench<'a> {
             Compared::Differs(fault) => Outcome::Differs(fault),
             Compared::Unreadable(reason) => Outcome::NotRepeatable { reason },
         })
+    }
+
+    /// Returns the children of the step at `index`, which are those of the run that computed its result; `None` if it has none.
+    fn recorded_children(
+        &self,
+        recorded: &RecordedStep,
+        index: usize,
+    ) -> Result<Option<RecordedChildren>, WorkbenchError> {
+        if recorded.uses != MAP_STEP {
+            return Ok(None);
+        }
+        let state = &self.instance.steps()[index];
+        let (parent, started, params) = match state.reused {
+            None => (self.instance.flow_id(), state.started.clone(), recorded.params.clone()),
+            Some(source) => {
+                let origin = replay(source.flow_id, &self.store.list(source.flow_id)?)?;
+                let finished = self.store.read_event(source.flow_id, source.position)?.map(|event| event.kind);
+                let Some(FlowEventKind::StepFinished(finished)) = finished else { return Ok(None) };
+                let step = origin.recorded(finished.step_index).map(|step| step.params.clone());
+                let started = origin.steps().get(finished.step_index).and_then(|step| step.started.clone());
+                (source.flow_id, started, step.unwrap_or_default())
+            }
+        };
+        let children = started.zip(MapParams::read(&params).ok());
+        Ok(children.map(|(started, params)| RecordedChildren::of(self.store.clone(), parent, started, params)))
+    }
+
+    /// Verifies the children of the step at `index`, and returns what keeps one of them from being verified.
+    fn children(&self, recorded: &RecordedStep, index: usize) -> Result<Option<Outcome>, WorkbenchError> {
+        let Some(children) = self.recorded_children(recorded, index)? else { return Ok(None) };
+        for index in 0..children.count() {
+            let child = match children.child(index) {
+                Ok((child, _)) => child,
+                Err(error) => return Ok(Some(Outcome::NotRepeatable { reason: format!("{error:#}") })),
+            };
+            // A child that failed is in the table with its error, and has nothing to compare with.
+            if child.status() == FlowStatus::Failed {
+                continue;
+            }
+            let bench = Bench::of(self.store, &child, self.linked, self.tolerances, &self.outputs, self.cancel);
+            let verified = bench.confined(self.confinement.clone()).run()?;
+            let in_child = |step: &str| format!("child {index}, run {}: step {step}", child.flow_id());
+            for StepVerification { step, outcome, .. } in verified.steps {
+                match outcome {
+                    Outcome::Verified { .. } => {}
+                    Outcome::Differs(fault) => {
+                        let (run, fault) = (child.flow_id(), Box::new(fault));
+                        return Ok(Some(Outcome::Differs(Fault::Child { index, run, step, fault })));
+                    }
+                    Outcome::NotRepeatable { reason } => {
+                        return Ok(Some(Outcome::NotRepeatable { reason: format!("{}: {reason}", in_child(&step)) }));
+                    }
+                    Outcome::NotFinished => {
+                        let reason = format!("{} has not finished", in_child(&step));
+                        return Ok(Some(Outcome::NotRepeatable { reason }));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Repeats all steps of the run.
+    pub(super) fn run(&self) -> Result<Verification, WorkbenchError> {
+        let instance = self.instance;
+        let facts = FlowFacts::of_run(instance);
+        let initialized = instance.initialized();
+        let recorded = initialized.map(|it| it.definition.steps.as_slice()).unwrap_or_default();
+        let mut steps = Vec::new();
+        for (recorded, state) in recorded.iter().zip(instance.steps()) {
+            if self.cancel.is_cancelled() {
+                return Err(CoreEngineError::Interrupted { flow_id: instance.flow_id() }.into());
+            }
+            steps.push(StepVerification {
+                step: recorded.id.clone(),
+                uses: recorded.uses.clone(),
+                version: recorded.version,
+                outcome: self.step(recorded, (steps.len(), state), facts.step(&recorded.id))?,
+            });
+        }
+        Ok(Verification { flow_id: instance.flow_id(), flow: facts.flow, steps })
     }
 
     /// Repeats a sample of the rows of a row step one by one, in another order and in other pieces. Not for an approximate
@@ -167,6 +259,8 @@ impl<'a> Bench<'a> {
         }
         let repetition =
             Repetition::of(step, &started.inputs, self.files.clone(), self.store.clone(), self.cancel.clone());
+        let children = self.recorded_children(recorded, index)?.map(|children| Arc::new(children) as Arc<dyn Children>);
+        let repetition = repetition.with_children(children);
         match repetition.run() {
             Ok(outputs) => Ok(Ok(Repeated { outputs, repetition, approximate })),
             Err(error) if error.is_interrupted() => {
@@ -191,7 +285,8 @@ impl<'a> Bench<'a> {
         if spec.version != version {
             return Err(format!("it ran as `{uses}@{version}`, but this program has `{uses}@{}`", spec.version));
         }
-        if !spec.cache {
+        // A step with children is repeated from their ends, and they are verified by themselves.
+        if !spec.cache && uses != MAP_STEP {
             return Err("a step of this type has side effects or is nondeterministic".to_owned());
         }
         let mut params = recorded.params.clone();

@@ -18,6 +18,7 @@ impl fmt::Display for Fault {
             }
             Self::Fails { error } => write!(f, "it succeeded in the run but now fails: {error}"),
             Self::Rows(broken) => broken.fmt(f),
+            Self::Child { index, run, step, fault } => write!(f, "child {index}, run {run}: step {step}: {fault}"),
             Self::Outputs { was, is } => write!(f, "outputs {} → {}", was.join(", "), is.join(", ")),
             Self::Artifact { output, location, .. } => {
                 write!(f, "output {output}, ")?;
@@ -93,6 +94,13 @@ impl Fault {
             }),
             Self::Fails { error } => json!({ "kind": "fails", "error": error }),
             Self::Rows(broken) => broken.to_json(),
+            Self::Child { index, run, step, fault } => json!({
+                "kind": "child",
+                "index": index,
+                "flow_id": run,
+                "step": step,
+                "difference": fault.to_json(),
+            }),
             Self::Outputs { was, is } => json!({ "kind": "outputs", "was": was, "is": is }),
             Self::Artifact { output, was, is, location } => json!({
                 "kind": "artifact",

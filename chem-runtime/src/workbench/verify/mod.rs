@@ -16,9 +16,7 @@ use serde_json::Value;
 
 use super::WorkbenchError;
 use super::difference::Difference;
-use super::facts::FlowFacts;
 use super::rows::BrokenPromise;
-use crate::engine::CoreEngineError;
 use crate::event::FlowId;
 use crate::fingerprint::{ArtifactHash, Fingerprint};
 use crate::flow::FlowInstance;
@@ -91,6 +89,17 @@ pub enum Fault {
     },
     /// The step does not keep the promise of a row step.
     Rows(BrokenPromise),
+    /// A step of a child differs.
+    Child {
+        /// The index of the child.
+        index: usize,
+        /// The run of the child.
+        run: FlowId,
+        /// The id of its step.
+        step: String,
+        /// The difference.
+        fault: Box<Fault>,
+    },
     /// The names of the outputs differ.
     Outputs {
         /// The recorded outputs.
@@ -148,7 +157,7 @@ impl Verification {
 /// restricted to `confinement` if set, and write to `outputs`.
 ///
 /// # Errors
-/// Fails if the store cannot be read, with [`CoreEngineError::Interrupted`] after a cancellation, and with
+/// Fails if the store cannot be read, with [`CoreEngineError::Interrupted`](crate::engine::CoreEngineError::Interrupted) after a cancellation, and with
 /// [`WorkbenchError::NoSuchColumn`] if a tolerance names a column that no table of the run has.
 pub fn verify(
     store: &Arc<dyn EventStore>,
@@ -159,22 +168,7 @@ pub fn verify(
     confinement: Option<Confinement>,
     cancel: &CancelToken,
 ) -> Result<Verification, WorkbenchError> {
-    let facts = FlowFacts::of_run(instance);
-    let initialized = instance.initialized();
-    let recorded = initialized.map(|it| it.definition.steps.as_slice()).unwrap_or_default();
     let bench = Bench::of(store, instance, registry, tolerances, outputs, cancel).confined(confinement);
     bench.check_tolerances()?;
-    let mut steps = Vec::new();
-    for (recorded, state) in recorded.iter().zip(instance.steps()) {
-        if cancel.is_cancelled() {
-            return Err(CoreEngineError::Interrupted { flow_id: instance.flow_id() }.into());
-        }
-        steps.push(StepVerification {
-            step: recorded.id.clone(),
-            uses: recorded.uses.clone(),
-            version: recorded.version,
-            outcome: bench.step(recorded, (steps.len(), state), facts.step(&recorded.id))?,
-        });
-    }
-    Ok(Verification { flow_id: instance.flow_id(), flow: facts.flow, steps })
+    bench.run()
 }

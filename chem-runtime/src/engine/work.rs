@@ -1,0 +1,255 @@
+//! Works on the children of a run without being the process that runs it: claims a child that no process runs, runs
+//! it, takes the next.
+//!
+//! The log is the queue. A claim is the lease on the child, or its first append; nothing else knows which child is taken.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::children::ChildRuns;
+use super::clock::wait_until;
+use super::{CoreEngineError, FlowEngine};
+use crate::event::FlowId;
+use crate::flow::{FlowInstance, StepStatus};
+use crate::step::children::{Advance, Children as _};
+use crate::step::{CancelToken, StepError};
+
+/// How long to wait before asking again for a child that no process runs.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How much to work.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkOptions {
+    /// When to stop; a child that runs then is interrupted, and can be resumed. `None` for no limit.
+    pub until: Option<Timestamp>,
+    /// How many children to run; `None` for no limit.
+    pub most: Option<usize>,
+    /// How many children to run at the same time; at least 1.
+    pub jobs: usize,
+}
+
+/// What a worker has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worked {
+    /// The children that it ran and that have completed.
+    pub completed: Vec<FlowId>,
+    /// The children that it ran and that have failed.
+    pub failed: Vec<FlowId>,
+    /// Why it stopped.
+    pub stopped: Stopped,
+}
+
+/// Why a worker stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// All children have ended.
+    NothingLeft,
+    /// It ran as many children as it was asked to.
+    Enough,
+    /// Its time is over.
+    Late,
+    /// It was asked to stop.
+    Interrupted,
+}
+
+impl Stopped {
+    /// Returns the reason as scripts read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NothingLeft => "nothing_left",
+            Self::Enough => "enough",
+            Self::Late => "late",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// What the jobs of a worker share.
+struct Shift<'a> {
+    children: &'a ChildRuns,
+    options: &'a WorkOptions,
+    cancel: &'a CancelToken,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The children that a job runs at the moment. A lease cannot tell the jobs of a process apart.
+    taken: HashSet<usize>,
+    ended: HashSet<usize>,
+    completed: Vec<FlowId>,
+    failed: Vec<FlowId>,
+    error: Option<StepError>,
+}
+
+impl FlowEngine {
+    /// Runs children of the run `flow_id` until none is left. The run itself goes on when its own process, or one that
+    /// resumes it, sees that all have ended.
+    ///
+    /// # Errors
+    /// [`CoreEngineError::Child`] if a child cannot run, and the errors of the store. Children that were taken are released.
+    pub fn work(&self, flow_id: FlowId, options: &WorkOptions) -> Result<Worked, CoreEngineError> {
+        let cancel = self.cancel.child();
+        if let Some(until) = options.until {
+            let (clock, cancel) = (self.clock.clone(), cancel.clone());
+            // Ends when this token is cancelled, which the end of the work does.
+            std::thread::spawn(move || {
+                wait_until(clock.as_ref(), until, &cancel);
+                cancel.cancel();
+            });
+        }
+        let worked = self.work_until(flow_id, options, &cancel);
+        cancel.cancel();
+        worked
+    }
+
+    fn work_until(
+        &self,
+        flow_id: FlowId,
+        options: &WorkOptions,
+        cancel: &CancelToken,
+    ) -> Result<Worked, CoreEngineError> {
+        let mut worked = Worked { completed: Vec::new(), failed: Vec::new(), stopped: Stopped::NothingLeft };
+        loop {
+            let instance = self.load(flow_id)?;
+            let children = match instance.current() {
+                Some((index, step)) if step.status == StepStatus::Running => ChildRuns::of(self, &instance, index)?,
+                _ => None,
+            };
+            match children {
+                Some(children) => {
+                    self.shift(&children, options, cancel, &mut worked)?;
+                    // The run itself may go on to a step with further children.
+                    if worked.stopped != Stopped::NothingLeft || !self.may_go_on(&instance)? {
+                        return Ok(worked);
+                    }
+                }
+                None if !self.may_go_on(&instance)? => return Ok(worked),
+                None => {}
+            }
+            if cancel.is_cancelled() {
+                worked.stopped = self.stopped(cancel);
+                return Ok(worked);
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Returns whether a process runs `instance`, and will come to further children.
+    fn may_go_on(&self, instance: &FlowInstance) -> Result<bool, CoreEngineError> {
+        let next = instance.current().map_or(usize::MAX, |(index, step)| {
+            // The children of a running step have ended, or are known not to.
+            if step.status == StepStatus::Running { index + 1 } else { index }
+        });
+        let mut later = self.definition.steps().iter().skip(next);
+        let is_held = || self.store.lease_holder(instance.flow_id()).map(|holder| holder.is_some());
+        Ok(later.any(|step| step.step().children().is_some()) && is_held()?)
+    }
+
+    fn stopped(&self, cancel: &CancelToken) -> Stopped {
+        match (self.cancel.is_cancelled(), cancel.is_cancelled()) {
+            (true, _) => Stopped::Interrupted,
+            (false, true) => Stopped::Late,
+            (false, false) => Stopped::NothingLeft,
+        }
+    }
+
+    /// Works on the children of one step.
+    fn shift(
+        &self,
+        children: &ChildRuns,
+        options: &WorkOptions,
+        cancel: &CancelToken,
+        worked: &mut Worked,
+    ) -> Result<(), CoreEngineError> {
+        let done = worked.completed.len() + worked.failed.len();
+        let options = WorkOptions { most: options.most.map(|most| most.saturating_sub(done)), ..*options };
+        let shift = Shift { children, options: &options, cancel, state: Mutex::default() };
+        std::thread::scope(|scope| {
+            for job in 0..options.jobs.max(1) {
+                let shift = &shift;
+                scope.spawn(move || shift.work(job));
+            }
+        });
+        let state = shift.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let count = state.completed.len() + state.failed.len();
+        worked.completed.extend(state.completed);
+        worked.failed.extend(state.failed);
+        worked.stopped = match options.most {
+            _ if cancel.is_cancelled() => self.stopped(cancel),
+            Some(most) if count >= most && state.ended.len() < children.count() => Stopped::Enough,
+            _ => Stopped::NothingLeft,
+        };
+        match state.error {
+            Some(error) if !error.is_interrupted() => Err(CoreEngineError::Child(format!("{error:#}"))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Shift<'_> {
+    /// Takes one child after another, until none is left or the work is over.
+    fn work(&self, job: usize) {
+        let total = self.children.count();
+        // Workers that begin at different children ask less often for one that is taken.
+        let start = std::process::id() as usize + job * total / self.options.jobs.max(1);
+        loop {
+            for index in (0..total).map(|offset| (start + offset) % total) {
+                if !self.claim(index) {
+                    continue;
+                }
+                let result = self.run(index);
+                let mut state = self.state();
+                state.taken.remove(&index);
+                if let Err(error) = result {
+                    // Other jobs stop before they take another child.
+                    state.error.get_or_insert(error);
+                    return;
+                }
+            }
+            if self.is_over() || self.state().ended.len() == total {
+                return;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Takes a child for this job, unless it has ended or another job has it.
+    fn claim(&self, index: usize) -> bool {
+        if self.is_over() {
+            return false;
+        }
+        let mut state = self.state();
+        !state.ended.contains(&index) && state.taken.insert(index)
+    }
+
+    fn run(&self, index: usize) -> Result<(), StepError> {
+        if self.children.has_ended(index)? {
+            self.state().ended.insert(index);
+            return Ok(());
+        }
+        if let Advance::Ended(end) = self.children.advance(index, self.cancel)? {
+            let mut state = self.state();
+            state.ended.insert(index);
+            match end.result {
+                Ok(_) => state.completed.push(end.flow_id),
+                Err(_) => state.failed.push(end.flow_id),
+            }
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        let state = self.state();
+        // Children that other jobs run count, so that no job takes one too many.
+        let begun = state.completed.len() + state.failed.len() + state.taken.len();
+        state.error.is_some() || self.cancel.is_cancelled() || self.options.most.is_some_and(|most| begun >= most)
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,165 @@
+//! The children of a step with `map:`: what the log records of them, and how the step has them run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub(crate) use chem_manifest::authored::OnError;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::error::StepError;
+use super::files::Files;
+use crate::cancel::CancelToken;
+use crate::event::{FlowId, OutputRef, RecordedDefinition};
+use crate::fingerprint::{Fingerprint, to_json};
+
+/// The name by which the log records a step with `map:`.
+pub(crate) const MAP_STEP: &str = "flow.map";
+
+/// The column with the fingerprint of each child.
+pub(crate) const FINGERPRINT: &str = "flow_fingerprint";
+
+/// The column with the error of each child that failed.
+pub(crate) const ERROR: &str = "error";
+
+/// The parameters of a step with `map:`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MapParams {
+    /// The children, in the order of their rows.
+    pub(crate) children: Vec<ChildFlow>,
+    /// The path of the manifest of the flow.
+    pub(crate) flow: String,
+    /// What to do when a child fails.
+    #[serde(default)]
+    pub(crate) on_error: OnError,
+    /// The parameters that differ between children, each with its values.
+    pub(crate) over: BTreeMap<String, Vec<Value>>,
+    /// The parameters that all children get.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(crate) params: Map<String, Value>,
+    /// What to take from the outputs, by the name of the column.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) take: BTreeMap<String, Taken>,
+}
+
+/// The flow of a child.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ChildFlow {
+    /// The resolved definition.
+    pub(crate) definition: RecordedDefinition,
+    /// The name of the flow.
+    pub(crate) flow: String,
+    /// The values of the parameters that differ between children.
+    pub(crate) given: Map<String, Value>,
+}
+
+/// What a column takes from each child.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Taken {
+    /// The column of the output, a table of one row, or the member of an object; `None` for the number of rows of a table,
+    /// or for an output that is a single value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) member: Option<String>,
+    /// The name of the output.
+    pub(crate) output: String,
+    /// The id of the step.
+    pub(crate) step: String,
+}
+
+impl MapParams {
+    /// Reads the parameters from those of a recorded step.
+    ///
+    /// # Errors
+    /// Returns what is wrong with them.
+    pub(crate) fn read(params: &Map<String, Value>) -> Result<Self, String> {
+        serde_json::from_value(Value::Object(params.clone())).map_err(|error| error.to_string())
+    }
+
+    pub(crate) fn write(&self) -> Result<Map<String, Value>, StepError> {
+        match to_json(self)? {
+            Value::Object(params) => Ok(params),
+            _ => Err(StepError::new("the parameters of a `map` are no object")),
+        }
+    }
+
+    /// Returns the columns of the output.
+    pub(crate) fn columns(&self) -> Vec<&str> {
+        let given = self.over.keys().chain(self.take.keys()).map(String::as_str);
+        let error = (self.on_error == OnError::Collect).then_some(ERROR);
+        given.chain([FINGERPRINT]).chain(error).collect()
+    }
+
+    /// Returns the names that no taken column can have.
+    pub(crate) fn reserved(name: &str) -> bool {
+        [FINGERPRINT, ERROR].contains(&name)
+    }
+}
+
+impl ChildFlow {
+    /// Returns what distinguishes the child, such as `fingerprint=ecfp4, max_weight=300`.
+    pub(crate) fn label(&self) -> String {
+        label(&self.given)
+    }
+}
+
+/// Returns the given values as a person reads them.
+pub(crate) fn label(given: &Map<String, Value>) -> String {
+    let one = |(name, value): (&String, &Value)| match value {
+        Value::String(text) => format!("{name}={text}"),
+        value => format!("{name}={value}"),
+    };
+    given.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+impl MapParams {
+    /// Returns the directory of the flow's manifest, relative to that of the manifest with `map:`.
+    fn directory(&self) -> PathBuf {
+        Path::new(&self.flow).parent().map(Path::to_owned).unwrap_or_default()
+    }
+
+    /// Returns the files of the children, if `files` are those of the run.
+    pub(crate) fn files_in(&self, files: &Files) -> Files {
+        files.below(&self.directory())
+    }
+
+    /// Returns the directory of the flow's manifest, if `base` is that of the manifest with `map:`.
+    pub(crate) fn directory_in(&self, base: &Path) -> PathBuf {
+        let below = self.directory();
+        if below.as_os_str().is_empty() { base.to_owned() } else { base.join(below) }
+    }
+}
+
+/// Runs the children of a step.
+pub(crate) trait Children: Send + Sync {
+    /// Runs the child at `index` to its end, unless it has ended or another process runs it.
+    ///
+    /// # Errors
+    /// Fails if the log cannot be read or written, and if `cancel` asks to stop.
+    fn advance(&self, index: usize, cancel: &CancelToken) -> Result<Advance, StepError>;
+}
+
+/// What became of a child.
+pub(crate) enum Advance {
+    /// It has ended.
+    Ended(ChildEnd),
+    /// Another process runs it.
+    Held,
+}
+
+/// The end of a child.
+pub(crate) struct ChildEnd {
+    /// The id of the run.
+    pub(crate) flow_id: FlowId,
+    /// The fingerprint of the run, and the outputs of each step; or why it failed.
+    pub(crate) result: Result<(Fingerprint, BTreeMap<String, Vec<OutputRef>>), ChildFailure>,
+}
+
+/// Why a child failed.
+pub(crate) struct ChildFailure {
+    /// The step that failed.
+    pub(crate) step: String,
+    /// Its error.
+    pub(crate) error: String,
+    /// Whether another attempt may succeed.
+    pub(crate) transient: bool,
+}
