@@ -1,6 +1,7 @@
 //! Code that the suites share: the stores under test, servers and a browser, sample events and values, and step types for
 //! tests.
 
+pub mod axe;
 pub mod browser;
 pub mod effort;
 pub mod events;

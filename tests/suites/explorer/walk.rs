@@ -1,11 +1,12 @@
 //! A walk through all pages in a real browser.
 
+use chem_tests::axe;
 use chem_tests::browser::Browser;
 
 use crate::harness::{Explorer, output, place, run};
 
 #[test]
-fn no_page_breaks_its_policy_loads_from_elsewhere_or_is_wider_than_the_screen() {
+fn every_page_keeps_its_policy_fits_the_screen_and_passes_axe() {
     let Some(mut browser) = Browser::start() else { return };
     let place = place();
     let (first, second) = (run(&place, "2"), run(&place, "5"));
@@ -13,10 +14,11 @@ fn no_page_breaks_its_policy_loads_from_elsewhere_or_is_wider_than_the_screen() 
     let hash = output(&place.show(&first), "describe", "main");
     let file = output(&place.show(&first), "table", "main");
     browser.visit(&explorer.entrance);
-    for (width, dark) in [(1600, false), (360, true)] {
+    for (width, dark) in [(1600, false), (1600, true), (360, false), (360, true)] {
         browser.show_as(width, 900, dark);
         for path in [
             "/runs".to_owned(),
+            "/runs?status=failed".to_owned(),
             format!("/runs/{first}"),
             format!("/runs/{second}/steps/keep"),
             format!("/artifacts/{hash}"),
@@ -42,6 +44,8 @@ fn no_page_breaks_its_policy_loads_from_elsewhere_or_is_wider_than_the_screen() 
             let unnamed = "[...document.querySelectorAll('input:not([type=hidden]), select')].filter(\
                            (field) => !field.labels.length && !field.ariaLabel).length";
             assert_eq!(browser.evaluate(unnamed), 0, "{path}: a field has no label");
+            let findings = axe::findings(&mut browser);
+            assert!(findings.is_empty(), "{path} at {width}, dark {dark}: {findings:#?}");
         }
     }
 }
