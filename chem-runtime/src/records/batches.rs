@@ -72,7 +72,11 @@ mod tests {
             // As from two parts of a text.
             for part in [0..total / 3, total / 3..total] {
                 let numbered = |first: u64, batch: Vec<u64>| Ok((first..).zip(batch).collect::<Vec<_>>());
-                batches.each(part, numbered, |more| Ok(found.extend(more))).unwrap();
+                let take = |more: Vec<(u64, u64)>| {
+                    found.extend(more);
+                    Ok(())
+                };
+                batches.each(part, numbered, take).unwrap();
             }
             let expected: Vec<(u64, u64)> = (skipped..total).map(|index| (index + 1, index)).collect();
             assert_eq!(found, expected);

@@ -1,5 +1,6 @@
 //! Reads Apache Parquet files some rows at a time.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -134,8 +135,8 @@ pub(super) struct ParquetReader<'a> {
     left: usize,
     /// The number of rows to read next.
     size: usize,
-    /// The pieces that were read last, and where their rows are cut.
-    read: Option<(Arc<Vec<Piece>>, std::vec::IntoIter<Range<usize>>)>,
+    /// The rows that were read and not returned.
+    ready: VecDeque<ParquetRows>,
 }
 
 impl<'a> ParquetReader<'a> {
@@ -146,7 +147,16 @@ impl<'a> ParquetReader<'a> {
     pub(super) fn open(name: &'a str, file: &RecordText<'_>) -> Result<Self, StepError> {
         let reader = open(name, file)?;
         let meanings = meanings(name, &*reader)?;
-        Ok(Self { name, reader, meanings, next_group: 0, columns: Vec::new(), left: 0, size: FIRST_ROWS, read: None })
+        Ok(Self {
+            name,
+            reader,
+            meanings,
+            next_group: 0,
+            columns: Vec::new(),
+            left: 0,
+            size: FIRST_ROWS,
+            ready: VecDeque::new(),
+        })
     }
 
     /// Returns the next rows; `None` behind the last.
@@ -156,12 +166,9 @@ impl<'a> ParquetReader<'a> {
     pub(super) fn next(&mut self) -> Result<Option<ParquetRows>, StepError> {
         loop {
             cancel::check()?;
-            if let Some((pieces, cuts)) = &mut self.read
-                && let Some(rows) = cuts.next()
-            {
-                return Ok(Some(ParquetRows { pieces: pieces.clone(), rows }));
+            if let Some(rows) = self.ready.pop_front() {
+                return Ok(Some(rows));
             }
-            self.read = None;
             if self.left == 0 && !self.begin_group()? {
                 return Ok(None);
             }
@@ -206,7 +213,8 @@ impl<'a> ParquetReader<'a> {
         cuts.push(start..rows);
         let most = (MOST_VALUES / self.meanings.len().max(1)).clamp(1, MOST_ROWS);
         self.size = if cuts.len() > 1 { (self.size / 2).max(1) } else { (2 * self.size).min(most) };
-        self.read = Some((Arc::new(pieces), cuts.into_iter()));
+        let pieces = Arc::new(pieces);
+        self.ready.extend(cuts.into_iter().map(|rows| ParquetRows { pieces: pieces.clone(), rows }));
         Ok(())
     }
 }
