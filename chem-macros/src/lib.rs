@@ -57,8 +57,10 @@ use proc_macro::TokenStream;
 ///   starts only once the log has recorded its start. Implied for a sink and for a step with an `OutputFile`;
 /// - `approximate` for a step whose results may differ in the last bits from run to run: comparing two runs may
 ///   then use a tolerance for a column;
-/// - `selects` for a step whose output has rows of its first input, each at most once and in any order, with their values, and
-///   possibly further columns: `chem trace` then follows records through it;
+/// - `descent = function` for a step that does not work row by row, but whose rows come from rows of its inputs: a
+///   `fn(&First) -> Descent<'_>` that says from which. `chem trace` then follows records through it;
+/// - `explain = function` for a step that drops rows: a `fn(&First, &DroppedRow<'_>) -> Result<Option<Explanation>, StepError>`
+///   that says why one did not come out, for `chem trace`;
 /// - `new = false` omits `new` and `with_…` (see below), if the author writes a `new`.
 ///
 /// # The arguments, in any order

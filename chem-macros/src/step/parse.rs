@@ -11,7 +11,7 @@ use super::Errors;
 use super::options::{Options, ungrouped};
 
 /// The keys of `#[step]` that need no value.
-const FLAGS: &[&str] = &["source", "transform", "sink", "rows", "effects", "approximate", "selects"];
+const FLAGS: &[&str] = &["source", "transform", "sink", "rows", "effects", "approximate"];
 
 /// The content of the parentheses of `#[step(…)]`.
 pub(super) struct WrittenAttribute {

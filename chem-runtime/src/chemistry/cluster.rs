@@ -9,7 +9,7 @@ use super::molecules::Molecules;
 use super::params::FingerprintSize;
 use crate::prelude::*;
 use crate::records::on_workers;
-use crate::step::{ColumnContext, Columns};
+use crate::step::{ColumnContext, Columns, Descent};
 
 /// Groups similar molecules into clusters (Taylor and Butina).
 ///
@@ -43,7 +43,7 @@ use crate::step::{ColumnContext, Columns};
 ///
 /// # Errors
 /// - `bits` is given for `maccs`.
-#[step("molecules.cluster", version = 3, selects, columns = with_clusters, check = can_compare)]
+#[step("molecules.cluster", version = 3, columns = with_clusters, check = can_compare, descent = descent)]
 pub fn cluster_molecules(
     molecules: Input<Molecules>,
     /// The minimum similarity of two neighbours.
@@ -88,6 +88,10 @@ pub fn cluster_molecules(
 
 fn can_compare(step: &ClusterMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
     Sort::of_params(step.fingerprint, step.bits).err().into_iter().collect()
+}
+
+fn descent(_: &ClusterMolecules) -> Descent<'_> {
+    Descent::Every
 }
 
 fn with_clusters(_: &ClusterMolecules, context: &ColumnContext<'_>) -> Columns {

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use arrow_array::Int64Array;
+use rayon::prelude::*;
 use serde_json::json;
 
-use super::library::PROVIDER;
+use super::library::{PROVIDER, Structure};
 use super::molecules::{Molecule, Molecules};
 use crate::prelude::*;
-use crate::records::map_records;
+use crate::records::{map_records, on_workers};
+use crate::step::{Descent, DroppedRow, Explanation, OfEqual};
 
 /// Keeps one record of each molecule.
 ///
@@ -35,7 +37,7 @@ use crate::records::map_records;
 ///
 /// # Errors
 /// - The data already has a column `copies` from another source.
-#[step("molecules.deduplicate", version = 2, selects, columns = columns_after)]
+#[step("molecules.deduplicate", version = 2, columns = columns_after, descent = descent, explain = explain)]
 pub fn deduplicate_molecules(
     molecules: Input<Molecules>,
     /// The key by which duplicates are recognised.
@@ -74,6 +76,37 @@ fn copies_before(table: &Table) -> Option<&Int64Array> {
 
 fn columns_after(_: &DeduplicateMolecules, context: &ColumnContext<'_>) -> Columns {
     context.first_input().with(["copies"])
+}
+
+fn descent(step: &DeduplicateMolecules) -> Descent<'_> {
+    let of_equal = if step.keep == "last" { OfEqual::Last } else { OfEqual::First };
+    Descent::Selected { of_equal, computed: &["copies"] }
+}
+
+/// Finds the record that was kept in place of another.
+fn explain(step: &DeduplicateMolecules, dropped: &DroppedRow<'_>) -> Result<Option<Explanation>, StepError> {
+    let kept = dropped.kept(&["smiles", "copies"])?;
+    let (own, all) = (dropped.row().texts("smiles")?, kept.texts("smiles")?);
+    let Some(smiles) = own.cell(0) else { return Ok(None) };
+    let duplicate_of = |row, by: &str| Some(Explanation::DuplicateOf { row, by: by.to_owned() });
+    // Equal SMILES are equal molecules, which have equal InChIKeys.
+    if let Some(row) = (0..kept.rows()).find(|row| all.cell(*row) == Some(smiles)) {
+        return Ok(duplicate_of(row, "smiles"));
+    }
+    let Some(copies) = copies_before(&kept).filter(|_| step.by != "smiles") else { return Ok(None) };
+    let found = on_workers(|| {
+        let key = key_of(smiles)?;
+        // A record that was kept in place of others has at least two copies.
+        let has_key = |row: &usize| {
+            copies.cell(*row).is_some_and(|copies| copies > 1) && all.cell(*row).and_then(key_of).as_ref() == Some(&key)
+        };
+        (0..kept.rows()).into_par_iter().find_first(has_key)
+    })?;
+    Ok(found.and_then(|row| duplicate_of(row, "InChIKey")))
+}
+
+fn key_of(smiles: &str) -> Option<String> {
+    Structure::from_canonical(smiles).ok()?.inchi_key()
 }
 
 /// Returns the row of the first, or the `last`, of equal keys, in the order of the rows, and the sum of the counts of each

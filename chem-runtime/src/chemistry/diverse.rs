@@ -10,7 +10,7 @@ use super::params::FingerprintSize;
 use super::property::rounded;
 use crate::prelude::*;
 use crate::records::{Random, on_workers};
-use crate::step::{ColumnContext, Columns};
+use crate::step::{ColumnContext, Columns, Descent, DroppedRow, Explanation, OfEqual};
 
 /// Selects molecules that are as dissimilar from each other as possible (MaxMin).
 ///
@@ -38,7 +38,7 @@ use crate::step::{ColumnContext, Columns};
 ///
 /// # Errors
 /// - `bits` is given for `maccs`.
-#[step("molecules.diverse", version = 3, selects, columns = with_distance, check = can_compare)]
+#[step("molecules.diverse", version = 3, columns = with_distance, check = can_compare, descent = descent, explain = explain)]
 pub fn pick_diverse(
     molecules: Input<Molecules>,
     /// The number of molecules to pick.
@@ -76,6 +76,35 @@ fn can_compare(step: &PickDiverse, _: &ColumnContext<'_>) -> Vec<Misfit> {
 
 fn with_distance(_: &PickDiverse, context: &ColumnContext<'_>) -> Columns {
     context.first_input().with(["distance"])
+}
+
+fn descent(_: &PickDiverse) -> Descent<'_> {
+    // The first pick is drawn, and may be any of several equal molecules.
+    Descent::Selected { of_equal: OfEqual::Any, computed: &["distance"] }
+}
+
+/// Compares the distance to the nearest pick with that of the last pick.
+fn explain(step: &PickDiverse, dropped: &DroppedRow<'_>) -> Result<Option<Explanation>, StepError> {
+    let sort = Sort::of_params(step.fingerprint, step.bits)?;
+    let (own, picks) = (dropped.row().texts("smiles")?, dropped.kept(&["smiles", "distance"])?);
+    let (smiles, distances) = (picks.texts("smiles")?, picks.floats("distance")?);
+    let nearest = on_workers(|| {
+        let own = sort.of(own.cell(0)?)?;
+        let distance = |row: usize| Some((1.0 - sort.of(smiles.cell(row)?)?.tanimoto(&own), row));
+        Some((0..picks.rows()).into_par_iter().filter_map(distance).min_by(|one, other| one.0.total_cmp(&other.0)))
+    })?;
+    let Some(nearest) = nearest else {
+        return Ok(Some(Explanation::because("it has no fingerprint, so that it is never picked", [])));
+    };
+    let Some((distance, row)) = nearest else { return Ok(None) };
+    let (distance, like) = (rounded(distance), smiles.cell(row).unwrap_or_default());
+    let mut values = vec![("distance", distance.into()), ("nearest", like.into())];
+    let mut words = format!("its distance to the nearest of the {} picks, `{like}`, is {distance}", picks.rows());
+    if let Some(last) = picks.rows().checked_sub(1).and_then(|last| distances.cell(last)) {
+        words.push_str(&format!("; that of the last pick to those before it was {last}"));
+        values.push(("last", last.into()));
+    }
+    Ok(Some(Explanation::because(words, values)))
 }
 
 struct Pick {

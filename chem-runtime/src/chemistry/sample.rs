@@ -5,7 +5,7 @@ use serde_json::json;
 use super::molecules::Molecules;
 use crate::prelude::*;
 use crate::records::Random;
-use crate::step::Streamed;
+use crate::step::{Descent, DroppedRow, Explanation, Streamed};
 
 /// Draws a random sample of molecules without replacement.
 ///
@@ -29,7 +29,7 @@ use crate::step::Streamed;
 ///
 /// # Errors
 /// - Both or neither of `count` and `fraction` are set.
-#[step("molecules.sample", version = 1, selects, columns = crate::step::same_columns, check = can_sample)]
+#[step("molecules.sample", version = 1, columns = crate::step::same_columns, check = can_sample, descent = descent, explain = explain)]
 pub fn sample_molecules(
     molecules: Input<Stream<Molecules>>,
     /// The number of molecules to draw; all of them, if there are fewer.
@@ -44,10 +44,7 @@ pub fn sample_molecules(
     context: &ExecutionContext<'_>,
 ) -> Result<Streamed<Molecules>, StepError> {
     let all = molecules.rows();
-    let count = match share(count, fraction)? {
-        Share::Count(count) => count.min(all),
-        Share::Fraction(fraction) => ((fraction * all as f64).round() as usize).min(all),
-    };
+    let count = share(count, fraction)?.of(all);
     let kept = drawn(all, count, seed);
     context.signal("sampled", &json!({ "kept": kept.len(), "dropped": all - kept.len() }))?;
     molecules.map(context, |piece| {
@@ -64,6 +61,16 @@ enum Share {
     Fraction(f64),
 }
 
+impl Share {
+    /// Returns the number of rows to draw from so many.
+    fn of(&self, all: usize) -> usize {
+        match self {
+            Self::Count(count) => (*count).min(all),
+            Self::Fraction(fraction) => ((fraction * all as f64).round() as usize).min(all),
+        }
+    }
+}
+
 fn share(count: Option<usize>, fraction: Option<f64>) -> Result<Share, Misfit> {
     match (count, fraction) {
         (Some(count), None) => Ok(Share::Count(count)),
@@ -74,6 +81,20 @@ fn share(count: Option<usize>, fraction: Option<f64>) -> Result<Share, Misfit> {
 
 fn can_sample(step: &SampleMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
     share(step.count, step.fraction).err().into_iter().collect()
+}
+
+fn descent(step: &SampleMolecules) -> Descent<'_> {
+    match share(step.count, step.fraction) {
+        Ok(share) => Descent::Drawn(Box::new(move |all| drawn(all, share.of(all), step.seed))),
+        Err(_) => Descent::Unknown,
+    }
+}
+
+fn explain(step: &SampleMolecules, dropped: &DroppedRow<'_>) -> Result<Option<Explanation>, StepError> {
+    let (all, seed) = (dropped.of(), step.seed);
+    let count = share(step.count, step.fraction)?.of(all);
+    let words = format!("the seed {seed} draws {count} of {all} rows, and not this one");
+    Ok(Some(Explanation::because(words, [("seed", seed.into()), ("drawn", count.into()), ("rows", all.into())])))
 }
 
 /// Draws `count` of the numbers below `all`, in ascending order.

@@ -11,7 +11,7 @@ use super::property::rounded;
 use super::read::{Query, read_queries};
 use crate::prelude::*;
 use crate::records::{Encoding, RecordFile, map_records, on_workers};
-use crate::step::{ColumnContext, Columns};
+use crate::step::{ColumnContext, Columns, Descent, DroppedRow, Explanation, OfEqual};
 
 /// Ranks molecules by their similarity to query molecules, and keeps the most similar.
 ///
@@ -55,7 +55,7 @@ use crate::step::{ColumnContext, Columns};
 /// - The file cannot be read, or one of its records is not a molecule; the message names the line.
 /// - The extension of the file is not `.smi`, `.smiles`, `.txt`, `.csv` or `.tsv`, optionally followed by `.gz`; or a CSV
 ///   or TSV file has no column `smiles`.
-#[step("molecules.similar", version = 4, selects, columns = with_similarity, check = can_compare)]
+#[step("molecules.similar", version = 4, columns = with_similarity, check = can_compare, descent = descent, explain = explain)]
 pub fn rank_by_similarity(
     molecules: Input<Molecules>,
     /// Query molecules.
@@ -143,6 +143,41 @@ fn can_compare(step: &RankBySimilarity, _: &ColumnContext<'_>) -> Vec<Misfit> {
 
 fn with_similarity(_: &RankBySimilarity, context: &ColumnContext<'_>) -> Columns {
     context.first_input().with(["similarity", "similar_to"])
+}
+
+fn descent(_: &RankBySimilarity) -> Descent<'_> {
+    Descent::Selected { of_equal: OfEqual::First, computed: &["similarity", "similar_to"] }
+}
+
+/// Computes the similarity to the queries in the manifest. Those in a file may have changed, so the parameters have to do.
+fn explain(step: &RankBySimilarity, dropped: &DroppedRow<'_>) -> Result<Option<Explanation>, StepError> {
+    let sort = Sort::of_params(step.fingerprint, step.bits)?;
+    let metric = Metric::named(step.metric.as_deref(), step.alpha, step.beta)?;
+    let own = dropped.row().texts("smiles")?;
+    let own = on_workers(|| sort.of(own.cell(0)?))?;
+    let Some(own) = own else {
+        return Ok(Some(Explanation::because("it has no fingerprint to compare", [])));
+    };
+    if step.path.is_some() {
+        return Ok(None);
+    }
+    let names: Vec<&str> = step.queries.iter().map(Smiles::canonical).collect();
+    let prints = on_workers(|| names.iter().map(|smiles| sort.of(smiles)).collect::<Option<Vec<_>>>())?;
+    let Some(prints) = prints.filter(|prints| !prints.is_empty()) else { return Ok(None) };
+    let Nearest { query, similarity } = nearest(&own, &prints, metric);
+    let found = rounded(similarity);
+    let mut values = vec![("similarity", found.into()), ("similar_to", names[query].into())];
+    let words = format!("its similarity to the nearest query, `{}`, is {found}", names[query]);
+    if similarity < step.threshold {
+        values.push(("threshold", step.threshold.into()));
+        return Ok(Some(Explanation::because(format!("{words}, below the threshold {}", step.threshold), values)));
+    }
+    let kept = dropped.kept(&["similarity"])?;
+    let last = kept.rows().checked_sub(1).and_then(|last| kept.floats("similarity").ok()?.cell(last));
+    let Some(last) = last else { return Ok(None) };
+    values.push(("last", last.into()));
+    let words = format!("{words}, which is not among the {} highest, of which the last is {last}", kept.rows());
+    Ok(Some(Explanation::because(words, values)))
 }
 
 struct Nearest {

@@ -7,7 +7,7 @@ use super::molecules::Molecules;
 use super::params::Smarts;
 use crate::prelude::*;
 use crate::records::{on_workers, shortened};
-use crate::step::{ColumnContext, same_columns};
+use crate::step::{ColumnContext, DroppedRow, Explanation, same_columns};
 
 /// Keeps the molecules in which a substructure occurs, or drops them.
 ///
@@ -41,7 +41,7 @@ use crate::step::{ColumnContext, same_columns};
 /// # Errors
 /// - The pattern requires a hydrogen atom, and `merge_hydrogens` is not set.
 /// - The search takes more than 2,000,000 steps in one molecule, which the message names.
-#[step("molecules.substructure", version = 2, rows = ["smiles"], columns = same_columns, check = can_match)]
+#[step("molecules.substructure", version = 2, rows = ["smiles"], columns = same_columns, check = can_match, explain = explain)]
 pub fn select_by_substructure(
     molecules: Rows<Molecules>,
     /// The pattern.
@@ -93,6 +93,25 @@ pub(super) fn decided(found: Result<bool, Unmatched>, smiles: &str, name: &str) 
             shortened(smiles.as_bytes())
         ))),
     }
+}
+
+/// Searches again in the molecule.
+fn explain(step: &SelectBySubstructure, dropped: &DroppedRow<'_>) -> Result<Option<Explanation>, StepError> {
+    let (own, smarts) = (dropped.row().texts("smiles")?, step.smarts.as_str());
+    let Some(smiles) = own.cell(0) else { return Ok(None) };
+    let found = on_workers(|| {
+        let pattern = Pattern::for_molecules(smarts, step.merge_hydrogens).ok()?;
+        Some(Structure::from_canonical(smiles).ok()?.has(&pattern).ok())
+    })?;
+    let words = match found {
+        None => return Ok(None),
+        Some(None) => format!("the search for `{smarts}` fails in `{smiles}`"),
+        Some(Some(true)) => format!("`{smarts}` occurs in `{smiles}`, and `action` is `{}`", step.action),
+        Some(Some(false)) => format!("`{smarts}` does not occur in `{smiles}`, and `action` is `{}`", step.action),
+    };
+    let occurs = found.flatten();
+    let values = [("smarts", smarts.into()), ("smiles", smiles.into()), ("occurs", occurs.into())];
+    Ok(Some(Explanation::because(words, values)))
 }
 
 fn can_match(step: &SelectBySubstructure, _: &ColumnContext<'_>) -> Vec<Misfit> {

@@ -30,6 +30,8 @@ struct Query {
     r#where: String,
     /// The run from whose page the table was opened.
     run: String,
+    /// The output of that run which is the table, as `step.output`.
+    of: String,
 }
 
 /// Shows the artifact called `hash`.
@@ -53,7 +55,7 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, hash: &str) -> Result
         }
         view => (view?, None),
     };
-    let asked_for = AskedFor { wanted, run: some(&given.run) };
+    let asked_for = AskedFor { wanted, run: some(&given.run), of: some(&given.of) };
     if let Some(refusal) = wrong {
         let page = TablePage::new(frame, &artifact, &view, 1, asked_for, Some(refusal.in_words()))?;
         return Reply::wrong_page(&page, asked.form);
@@ -76,6 +78,8 @@ struct TablePage {
     links: Vec<(&'static str, String)>,
     wanted: Wanted,
     run: Option<String>,
+    /// The output of the run which is the table.
+    of: Option<String>,
     /// The address of the table without conditions.
     whole: String,
     wrong: Option<String>,
@@ -87,6 +91,7 @@ struct TablePage {
 struct AskedFor {
     wanted: Wanted,
     run: Option<String>,
+    of: Option<String>,
 }
 
 struct Head {
@@ -104,7 +109,8 @@ struct Head {
 struct Row {
     /// The number of the row in the table, from 1.
     number: usize,
-    /// The address that says what became of the record; `None` if the run is not known, or the row has no record.
+    /// The address that says what became of the record, or from which records the row comes if it has no number of its own;
+    /// `None` if the run is not known.
     trace: Option<String>,
     /// The address of the drawing.
     picture: Option<String>,
@@ -136,9 +142,16 @@ impl TablePage {
             Some(format!("/depict.svg?smiles={}", encoded(smiles.as_str()?)))
         };
         let record = columns.iter().position(|column| &*column.name == RECORD && column.ty == ColumnType::Integer);
-        let traced = |row: usize| {
-            let number = table.data(record?)?.json(row).as_u64()?;
-            Some(format!("/runs/{}/trace?record={number}", encoded(asked.run.as_deref()?)))
+        let traced = |row: usize, number: usize| {
+            let run = encoded(asked.run.as_deref()?);
+            match (record, &asked.of) {
+                (Some(record), _) => {
+                    let record = table.data(record)?.json(row).as_u64()?;
+                    Some(format!("/runs/{run}/trace?record={record}"))
+                }
+                (None, Some(of)) => Some(format!("/runs/{run}/trace?row={number}&of={}", encoded(of))),
+                (None, None) => None,
+            }
         };
         let cell = |row: usize, index: usize| {
             let value = table.data(index).map_or(Value::Null, |data| data.json(row));
@@ -147,7 +160,7 @@ impl TablePage {
         };
         let rows = indices.iter().enumerate().map(|(row, index)| Row {
             number: index + 1,
-            trace: traced(row),
+            trace: traced(row, index + 1),
             picture: drawn(row),
             cells: (0..columns.len()).map(|index| cell(row, index)).collect(),
         });
@@ -176,6 +189,7 @@ impl TablePage {
             frame,
             wanted: asked.wanted,
             run: asked.run,
+            of: asked.of,
             wrong,
             json,
         })
@@ -213,6 +227,7 @@ impl AskedFor {
     fn address_of(&self, from: Option<usize>, wanted: &Wanted) -> String {
         let query = query(&[
             ("run", self.run.clone()),
+            ("of", self.of.clone()),
             ("sort", wanted.sort.clone()),
             ("descending", wanted.descending.then(|| "true".to_owned())),
             ("where", wanted.condition.clone()),

@@ -215,6 +215,9 @@ impl From<WorkbenchError> for Refusal {
             WorkbenchError::NoSuchRecord { .. } => {
                 Self::missing(error.to_string(), "the tables of the sources, on the page of the run, have all records")
             }
+            WorkbenchError::NoSuchRow { .. } | WorkbenchError::NoTable { .. } => {
+                Self::missing(error.to_string(), "the page of the run has the tables of its steps")
+            }
             other => Self::failed(other.to_string()),
         }
     }

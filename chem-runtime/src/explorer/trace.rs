@@ -8,7 +8,7 @@ use super::reply::{Page, Refusal, Reply};
 use super::{Asked, Explorer, PICTURE};
 use crate::flow::replay;
 use crate::step::Registry;
-use crate::workbench::{InWords, RecordTrace, Wanted, trace};
+use crate::workbench::{Ancestry, InWords, RecordTrace, Wanted, ancestry, trace};
 
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
@@ -17,13 +17,15 @@ struct Query {
     record: Option<u64>,
     smiles: String,
     inchi_key: String,
+    row: Option<u64>,
+    of: String,
 }
 
 impl Query {
     /// Returns what is wanted, with the words of a command that name it.
     fn wanted(self) -> Result<(Wanted, Vec<String>), Refusal> {
         let some = |text: String| Some(text).filter(|text| !text.is_empty());
-        let Self { name, record, smiles, inchi_key } = self;
+        let Self { name, record, smiles, inchi_key, .. } = self;
         if let Some(name) = some(name) {
             // A name may begin like an option.
             let dashes = name.starts_with('-').then(|| "--".to_owned());
@@ -37,19 +39,37 @@ impl Query {
         }
         match some(inchi_key) {
             Some(key) => Ok((Wanted::InchiKey(key.clone()), vec![format!("--inchi-key={key}")])),
-            None => Err(Refusal::wrong("name a record: its `name`, `record`, `smiles` or `inchi_key`")),
+            None => Err(Refusal::wrong("name a record: its `name`, `record`, `smiles` or `inchi_key`; or a `row`")),
         }
+    }
+
+    /// Returns the row that is to be followed back and the step that has it, with the words of a command that name them.
+    fn row(&self) -> Option<(u64, Option<String>, Vec<String>)> {
+        let row = self.row?;
+        let of = Some(self.of.clone()).filter(|of| !of.is_empty());
+        let named = of.iter().flat_map(|of| ["--of".to_owned(), of.clone()]);
+        Some((row, of.clone(), ["--row".to_owned(), row.to_string()].into_iter().chain(named).collect()))
     }
 }
 
-/// Follows a record through the run called `id`.
+/// Follows a record through the run called `id`, or a row of a result back to its records.
 pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str) -> Result<Reply, Refusal> {
-    let (wanted, named) = asked.query::<Query>()?.wanted()?;
+    let query = asked.query::<Query>()?;
     let (flow_id, events) = explorer.run(id)?;
     let instance = replay(flow_id, &events)?;
     let store = explorer.store.as_ref();
     let registry = Registry::linked().map_err(|error| Refusal::failed(error.to_string()))?;
-    let trace = trace(store, registry, &instance, &events, &wanted)?;
+    let (records, more, json, named) = match query.row() {
+        Some((row, of, named)) => {
+            let found = ancestry(store, registry, &instance, &events, of.as_deref(), row)?;
+            (vec![Followed::back(&found, found.place())], found.more, found.to_json(), named)
+        }
+        None => {
+            let (wanted, named) = query.wanted()?;
+            let trace = trace(store, registry, &instance, &events, &wanted)?;
+            (trace.records.iter().map(Followed::new).collect(), trace.more, trace.to_json(), named)
+        }
+    };
     let run = flow_id.to_string();
     let command: Vec<&str> = ["trace", &run].into_iter().chain(named.iter().map(String::as_str)).collect();
     let flow = instance.initialized().map_or("?", |begun| begun.flow.as_str()).to_owned();
@@ -57,9 +77,9 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str) -> Result<R
         frame: explorer.frame(asked, format!("A record of {flow}"), &command),
         run,
         flow,
-        records: trace.records.iter().map(Followed::new).collect(),
-        more: trace.more,
-        json: trace.to_json(),
+        records,
+        more,
+        json,
     };
     Reply::page(&page, asked.form)
 }
@@ -91,22 +111,36 @@ struct Reached {
 }
 
 impl Followed {
+    /// Returns the way of a row back to its records.
+    fn back(Ancestry { steps, sources, values, .. }: &Ancestry, place: String) -> Self {
+        let later = steps.iter().map(|step| reached(&step.step, &step.uses, step.words()));
+        let read = sources.iter().map(|origin| {
+            let words = InWords { end: None, text: format!("{}: {}", origin.place(), origin.words().plain()) };
+            reached(&origin.step, &origin.uses, words)
+        });
+        let smiles = values.get("smiles").and_then(Value::as_str);
+        Self { place, picture: smiles.map(depicted), steps: later.chain(read).collect() }
+    }
+
     fn new(RecordTrace { origin, steps }: &RecordTrace) -> Self {
-        let reached = |step: &str, uses: &str, words| Reached {
-            step: step.to_owned(),
-            href: format!("steps/{}", encoded(step)),
-            uses: uses.to_owned(),
-            words,
-        };
         let read = reached(&origin.step, &origin.uses, origin.words());
         let later = steps.iter().map(|step| reached(&step.step, &step.uses, step.words()));
         let smiles = origin.values.get("smiles").and_then(Value::as_str).filter(|_| origin.rejected.is_none());
         Self {
             place: origin.place(),
-            picture: smiles.map(|smiles| format!("/depict.svg?smiles={}", encoded(smiles))),
+            picture: smiles.map(depicted),
             steps: std::iter::once(read).chain(later).collect(),
         }
     }
+}
+
+fn reached(step: &str, uses: &str, words: InWords) -> Reached {
+    Reached { step: step.to_owned(), href: format!("steps/{}", encoded(step)), uses: uses.to_owned(), words }
+}
+
+/// Returns the address of the drawing of a molecule.
+fn depicted(smiles: &str) -> String {
+    format!("/depict.svg?smiles={}", encoded(smiles))
 }
 
 impl Page for TracePage {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::columns::{ColumnContext, Columns};
 use super::context::ExecutionContext;
 use super::definition::{StepDefinition, StepRunResult, StepTypeRef};
+use super::descent::{Descent, DroppedRow, Explanation};
 use super::error::StepError;
 use super::files::Files;
 use super::misfit::Misfit;
@@ -100,6 +101,14 @@ impl<S: Step> StepDefinition for Bound<S> {
 
     fn check(&self, context: &ColumnContext<'_>) -> Vec<Misfit> {
         self.step.check(context)
+    }
+
+    fn descent(&self) -> Descent<'_> {
+        self.step.descent()
+    }
+
+    fn explain(&self, dropped: &DroppedRow<'_>) -> Result<Option<Explanation>, StepError> {
+        self.step.explain(dropped)
     }
 
     fn param_specs(&self) -> &'static [ParamSpec] {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::children::MapParams;
 use super::columns::{ColumnContext, Columns};
 use super::context::ExecutionContext;
+use super::descent::{Descent, DroppedRow, Explanation};
 use super::error::StepError;
 use super::files::Files;
 use super::misfit::Misfit;
@@ -129,6 +130,20 @@ pub trait StepDefinition: Send + Sync {
     /// reports it.
     fn check(&self, _context: &ColumnContext<'_>) -> Vec<Misfit> {
         Vec::new()
+    }
+
+    /// Returns how the rows of the main output descend from those of the inputs, for a step that does not work row by row. By
+    /// default that is not known.
+    fn descent(&self) -> Descent<'_> {
+        Descent::Unknown
+    }
+
+    /// Returns why a row did not come out, or which other row came out in its place; `None` if the parameters say it all.
+    ///
+    /// # Errors
+    /// Fails if the output cannot be read, or if the reason cannot be computed.
+    fn explain(&self, _dropped: &DroppedRow<'_>) -> Result<Option<Explanation>, StepError> {
+        Ok(None)
     }
 
     /// Returns the parameters of the step type. By default they are unknown.

@@ -13,6 +13,7 @@ mod confine;
 mod context;
 mod definition;
 mod depictor;
+mod descent;
 #[cfg(feature = "python")]
 pub(crate) mod described;
 mod doc;
@@ -66,6 +67,7 @@ pub use confine::Confinement;
 pub use context::{ExecutionContext, Inputs, Progress, Silent};
 pub use definition::{PlannedStep, StepDefinition, StepOutput, StepRunResult, StepTypeRef};
 pub use depictor::Depictor;
+pub use descent::{Descent, DroppedRow, Explanation, Grouping, HowJoined, Joined, OfEqual};
 pub use doc::StepDoc;
 pub(crate) use earlier_rows::{EarlierRows, RowsRecord};
 pub use error::{IntoStepError, StepError};
@@ -99,7 +101,7 @@ pub use role::{DynamicRole, Follows, Leads, Role, SinkRole, SourceRole, Transfor
 pub use row_columns::{RowColumns, RowsSpec};
 pub use row_kind::RowKind;
 pub use rows::{Batch, BatchOutput, RowReturn, RowWork, Rows, RunRows, Tally, Totals, WholeInput};
-pub(crate) use rows::{outcome_of_row, rows_in_common};
+pub(crate) use rows::{RowOutcomes, rows_in_common};
 pub use run_step::{RunStep, StepInputs};
 pub use sample::Sample;
 pub use secret::Secret;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::columns::{ColumnContext, Columns};
 use super::context::ExecutionContext;
 use super::definition::{StepOutput, StepTypeRef};
+use super::descent::{Descent, DroppedRow, Explanation};
 use super::doc::StepDoc;
 use super::error::StepError;
 use super::files::Files;
@@ -32,8 +33,6 @@ pub struct StepSpec {
     pub effects: bool,
     /// Whether comparing two runs may accept results of the step that differ within a tolerance, which the user gives.
     pub approximate: bool,
-    /// Whether the rows of the main output are rows of the first input, each at most once, with their values.
-    pub selects: bool,
     /// The columns that the step reads if it works row by row; `None` for other steps.
     pub rows: Option<RowsSpec>,
     /// The doc comment of the function or the struct. Its first line is the summary; [`help`](Self::help) returns its
@@ -122,6 +121,17 @@ pub trait Step: Sized + Send + Sync + 'static {
     /// [`StepDefinition::check`](super::StepDefinition::check).
     fn check(&self, _context: &ColumnContext<'_>) -> Vec<Misfit> {
         Vec::new()
+    }
+
+    /// Returns how the rows of the main output descend from those of the inputs: see
+    /// [`StepDefinition::descent`](super::StepDefinition::descent).
+    fn descent(&self) -> Descent<'_> {
+        Descent::Unknown
+    }
+
+    /// Returns why a row did not come out: see [`StepDefinition::explain`](super::StepDefinition::explain).
+    fn explain(&self, _dropped: &DroppedRow<'_>) -> Result<Option<Explanation>, StepError> {
+        Ok(None)
     }
 
     /// Takes the inputs from `context`, runs the step, and packs the outputs.

@@ -81,7 +81,10 @@ pub use repair::{Repair, repair};
 pub use rows::{BrokenPromise, Regrouping, RowsError, check_rows};
 #[cfg(feature = "testing")]
 pub(crate) use tables::first_difference;
-pub use trace::{InWords, Kept, ReadRecord, RecordTrace, StepOutcome, StepTrace, Trace, Wanted, WhyDropped, trace};
+pub use trace::{
+    Ancestor, Ancestry, CameFrom, Group, InWords, Kept, Parent, Partner, ReadRecord, RecordTrace, StepOutcome,
+    StepTrace, Trace, Wanted, WhyDropped, ancestry, trace,
+};
 pub use verify::{Fault, Location, Outcome, StepVerification, Tolerances, Verification, verify};
 pub use why::{Why, why};
 
@@ -117,6 +120,22 @@ pub enum WorkbenchError {
         wanted: String,
         /// The ids of the sources that have finished.
         sources: Vec<String>,
+    },
+    /// An output has no such row.
+    #[error("`{of}` has {rows} rows, and no row {row}")]
+    NoSuchRow {
+        /// The output, as `step` or `step.output`.
+        of: String,
+        /// The number of the row, from 1.
+        row: u64,
+        /// The number of rows.
+        rows: usize,
+    },
+    /// An output is missing, or is not a table.
+    #[error("{of} is not a table")]
+    NoTable {
+        /// What is not a table, in words.
+        of: String,
     },
     /// The program cannot compare structures.
     #[error("this program cannot compare structures")]

@@ -66,13 +66,10 @@ fn a_dropped_record_is_followed_to_the_condition_that_dropped_it() {
     let text = trace(&place, &["ethylamine"]).expect(0).stdout;
     assert!(text.contains("dropped by `keep`: score has no value, which `score > 0` needs"), "{text}");
     let text = trace(&place, &["ethanol"]).expect(0).stdout;
-    let dropped = "dropped by `acids`: smiles `CCO`; the step has action `drop`, smarts `[CX4][OX2H]`";
+    let dropped = "dropped by `acids`: `[CX4][OX2H]` occurs in `CCO`, and `action` is `drop`";
     assert!(text.contains(dropped), "{text}");
     let text = trace(&place, &["toluene"]).expect(0).stdout;
-    assert!(
-        text.contains("dropped by `best`: score 2; the step has") && text.contains("by `score`, count 1"),
-        "{text}"
-    );
+    assert!(text.contains("dropped by `best`: score 2 is not among the 1 highest, of which the last is 3"), "{text}");
 }
 
 #[test]
@@ -112,20 +109,192 @@ fn a_rejected_record_is_found_by_its_number_and_its_text() {
 #[test]
 fn what_is_not_followed_is_said() {
     let place = place();
-    let flow = "flow: joined\n\
+    let flow = "flow: sent\n\
         steps:\n\
         \x20 - { id: read, uses: table.read, with: { path: library.csv } }\n\
-        \x20 - { id: cheap, uses: table.filter, with: { where: 'score < 5' } }\n\
-        \x20 - { id: count, uses: table.aggregate, with: { by: [score], values: [count] } }\n\
-        \x20 - { id: write, uses: table.write, with: { path: out/count.csv } }\n";
-    place.write("joined.yaml", flow);
-    place.chem(&["run", "joined.yaml"]).expect(0);
+        \x20 - { id: sorted, uses: process.run, with: { command: [sort, -r], version: coreutils, columns: [name] } }\n\
+        \x20 - { id: write, uses: table.write, with: { path: out/names.csv } }\n";
+    place.write("sent.yaml", flow);
+    place.chem(&["run", "sent.yaml"]).expect(0);
     let text = trace(&place, &["--record", "7"]).expect(0).stdout;
-    assert!(text.contains("`chem trace` does not follow records through `table.aggregate` yet"), "{text}");
-    assert!(!text.contains("write"), "{text}");
+    let given = "given to the program `sort -r`, whose 7 rows do not say which rows they come from\n";
+    assert!(text.ends_with(given), "{text}");
+    let back = trace(&place, &["--row", "1"]).expect(0).stdout;
+    assert!(back.contains("row 1: the inputs were given to the program `sort -r`"), "{back}");
     let refused = trace(&place, &["unknown"]).expect(2);
     assert!(refused.stderr.contains("`read` read no record called `unknown`"), "{refused:?}");
     assert!(refused.stderr.contains("help: name a record as its file does"), "{refused:?}");
     trace(&place, &[]).expect(2);
     trace(&place, &["aspirin", "--record", "1"]).expect(2);
+    trace(&place, &["aspirin", "--of", "read"]).expect(2);
+}
+
+/// A graph over two files: joins of every kind, a union, groups, and rows that become columns and back.
+const GRAPH: &str = "flow: graph\n\
+    steps:\n\
+    \x20 - { id: read, uses: table.read, with: { path: library.csv } }\n\
+    \x20 - { id: prices, uses: table.read, source: true, with: { path: prices.csv } }\n\
+    \x20 - { id: priced, uses: table.join, inputs: { left: read, right: prices }, with: { on: [name], right_on: [of] } }\n\
+    \x20 - { id: all, uses: table.join, inputs: { left: read, right: prices }, with: { on: [name], right_on: [of], how: left } }\n\
+    \x20 - { id: unpriced, uses: table.join, inputs: { left: read, right: prices }, with: { on: [name], right_on: [of], how: anti } }\n\
+    \x20 - { id: both, uses: table.union, inputs: { first: unpriced, second: priced }, with: { columns: all } }\n\
+    \x20 - { id: groups, uses: table.aggregate, inputs: { table: both }, with: { by: [group], values: [count, max(score)] } }\n\
+    \x20 - { id: long, uses: table.unpivot, inputs: { table: priced }, with: { columns: [score, price], name: measure } }\n\
+    \x20 - { id: wide, uses: table.pivot, with: { name: measure, aggregate: max } }\n\
+    \x20 - { id: sorted, uses: table.sort, inputs: { table: all }, with: { by: [score desc] } }\n\
+    \x20 - { id: split, uses: table.split, with: { folds: 2 } }\n";
+
+fn graph() -> Place {
+    let place = Place::new();
+    let library = "name,group,score\na,x,1\nb,x,5\nb,x,5\nc,y,2\n,y,4\n";
+    place.write("library.csv", library);
+    place.write("prices.csv", "of,price\nb,10\na,20\nb,30\nz,40\n");
+    place.write("graph.yaml", GRAPH);
+    place.chem(&["run", "graph.yaml"]).expect(0);
+    place
+}
+
+/// Returns the words of each step for the record of the source `read` that is named so.
+fn words(place: &Place, read: &str, record: &[&str]) -> Vec<(String, String)> {
+    let found = trace(place, &[record, &["--format", "json"]].concat()).expect(0).json();
+    let records = found["records"].as_array().unwrap();
+    let record = records.iter().find(|record| record["read"]["step"] == read).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    record["steps"].as_array().unwrap().iter().map(|step| (text(&step["step"]), text(&step["words"]))).collect()
+}
+
+/// Checks all that each step of the graph did to a record.
+fn expect_words(place: &Place, read: &str, record: &str, expected: &[(&str, &str)]) {
+    let found = words(place, read, &["--record", record]);
+    let found: Vec<(&str, &str)> = found.iter().map(|(step, words)| (step.as_str(), words.as_str())).collect();
+    assert_eq!(found, expected, "{read} {record}");
+}
+
+#[test]
+fn a_record_is_followed_through_joins_unions_and_groups() {
+    let place = graph();
+    // The second of two equal rows, which has two partners.
+    let long = "row 7: measure `score`, value 5; row 8: measure `price`, value 10; row 9: measure `score`, value 5; \
+                row 10: measure `price`, value 30";
+    expect_words(
+        &place,
+        "read",
+        "3",
+        &[
+            ("priced", "row 4 with row 1 of `prices`: price 10; row 5 with row 3 of `prices`: price 30"),
+            ("all", "row 4 with row 1 of `prices`: price 10; row 5 with row 3 of `prices`: price 30"),
+            ("unpriced", "dropped by `unpriced`: name `b`; row 1 of `prices` has this key, and `how` is `anti`"),
+            ("both", "row 6; row 7"),
+            ("groups", "in the result: one of 5 rows with group `x`, which became row 2: count 5, max_score 5"),
+            ("long", long),
+            ("wide", "in the result: one of 8 rows with group `x`, name `b`, which became row 2: price 30, score 5"),
+            ("sorted", "row 3; row 4"),
+            ("split", "in the result: row 3: split 2; row 4: split 1"),
+        ],
+    );
+    // No partner; a key without a value.
+    let of = |read: &str, record: &str, step: &str| -> Vec<String> {
+        let found = words(&place, read, &["--record", record]);
+        found.into_iter().filter(|(id, _)| id == step).map(|(_, words)| words).collect()
+    };
+    assert_eq!(of("read", "4", "priced"), ["dropped by `priced`: name `c`; no row of `prices` has this key"]);
+    assert_eq!(of("read", "4", "all"), ["row 6 without a row of `prices`, which has none with this key"]);
+    assert_eq!(of("read", "4", "unpriced"), ["row 1"]);
+    assert_eq!(of("read", "5", "priced"), ["dropped by `priced`: name has no value, which equals nothing"]);
+    assert_eq!(
+        of("read", "4", "groups"),
+        ["in the result: one of 2 rows with group `y`, which became row 1: count 2, max_score 4"]
+    );
+    // The second table of a join is followed as well.
+    let joined = "row 3 with row 2 of `read`: group `x`, name `b`, score 5; row 5 with row 3 of `read`: group `x`, name `b`, \
+                  score 5";
+    assert_eq!(of("prices", "3", "priced"), [joined]);
+    assert_eq!(of("prices", "3", "unpriced"), ["with of `b`, the step dropped 2 rows of `read`"]);
+    assert_eq!(of("prices", "4", "unpriced"), ["dropped by `unpriced`: of `z`; no row of `read` has this key"]);
+}
+
+#[test]
+fn a_row_of_a_result_is_followed_back_to_its_records() {
+    let place = graph();
+    let back = |row: &[&str]| trace(&place, row).expect(0).stdout;
+    let text = back(&["--row", "5", "--of", "priced"]);
+    let expected = "row 5 of `priced`\n\
+        \x20 priced  table.join  row 5 comes from row 3 of `read` and row 3 of `prices`\n";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(text.contains("\n  read    table.read  b, record 3 of `library.csv`: read as "), "{text}");
+    assert!(text.contains("\n  prices  table.read  record 3 of `prices.csv`: read as of `b`, price 30"), "{text}");
+    let json = trace(&place, &["--row", "2", "--of", "groups", "--format", "json"]).expect(0).json();
+    assert_eq!((&json["of"], &json["row"], &json["values"]["count"]), (&json!("groups"), &json!(1), &json!(5)));
+    assert_eq!(json["steps"][0]["words"], "row 2 comes from 5 rows of `both`: 3, 4, 5, 6, 7");
+    let mut records: Vec<(String, u64)> = Vec::new();
+    for record in json["records"].as_array().unwrap() {
+        records.push((record["step"].as_str().unwrap().to_owned(), record["record"].as_u64().unwrap()));
+    }
+    records.sort();
+    let expected = [("prices", 1), ("prices", 2), ("prices", 3), ("read", 1), ("read", 2), ("read", 3)];
+    assert_eq!(records, expected.map(|(step, record)| (step.to_owned(), record)));
+    // The last step with a table, without its name.
+    assert!(back(&["--row", "1"]).starts_with("row 1 of `split`\n"));
+    for (row, error) in [
+        (&["--row", "8"][..], "`split` has 7 rows, and no row 8"),
+        (&["--row", "0"], "no row 0"),
+        (&["--row", "1", "--of", "nothing"], "no step `nothing`"),
+        (&["--row", "1", "--of", "read.other"], "`read.other` is not a table"),
+    ] {
+        let refused = trace(&place, row).expect(2);
+        assert!(refused.stderr.contains(error), "{refused:?}");
+    }
+}
+
+#[cfg(feature = "chemistry")]
+#[test]
+fn selections_of_molecules_give_their_reasons() {
+    let place = Place::new();
+    place.write("library.smi", "CCO a\nOCC b\nc1ccccc1 c\nCC(=O)[O-].[Na+] d\nCCCCCCN e\nCCC f\n");
+    let flow = "flow: selections\n\
+        steps:\n\
+        \x20 - { id: read, uses: molecules.read, with: { path: library.smi } }\n\
+        \x20 - { id: neutral, uses: molecules.standardize, with: { operations: [largest_fragment, neutralize] } }\n\
+        \x20 - { id: once, uses: molecules.deduplicate }\n\
+        \x20 - { id: cluster, uses: molecules.cluster }\n\
+        \x20 - { id: near, uses: molecules.similar, with: { queries: [CCO], threshold: 0.1 } }\n\
+        \x20 - { id: drawn, uses: molecules.sample, inputs: { molecules: cluster }, with: { count: 2, seed: 1 } }\n\
+        \x20 - { id: picked, uses: molecules.diverse, inputs: { molecules: cluster }, with: { count: 3 } }\n";
+    place.write("flow.yaml", flow);
+    place.chem(&["run", "flow.yaml"]).expect(0);
+    let of = |record: &str| words(&place, "read", &["--record", record]);
+    let told = |record: &str, step: &str| {
+        let found = of(record).into_iter().find(|(id, _)| id == step);
+        found.unwrap_or_else(|| panic!("{:?}", of(record))).1
+    };
+    for (record, step, words) in [
+        ("1", "neutral", "row 1"),
+        (
+            "4",
+            "neutral",
+            "row 4: changes `largest_fragment, neutralize`, original_smiles `CC(=O)[O-].[Na+]`, smiles `CC(=O)O`, before \
+             smiles `CC(=O)[O-].[Na+]`",
+        ),
+        (
+            "2",
+            "once",
+            "merged by `once`, which kept the record with the same smiles: copies 2, name `a`, record 1, smiles `CCO`, in row 1",
+        ),
+        ("3", "cluster", "row 2: centre true, cluster 2, cluster_size 1"),
+        (
+            "3",
+            "near",
+            "dropped by `near`: its similarity to the nearest query, `CCO`, is 0, below the threshold 0.1",
+        ),
+        ("5", "drawn", "dropped by `drawn`: the seed 1 draws 2 of 5 rows, and not this one"),
+        ("4", "picked", "in the result: row 3: distance 0.818182"),
+        (
+            "6",
+            "picked",
+            "dropped by `picked`: its distance to the nearest of the 3 picks, `CCO`, is 0.571429; that of the last pick to \
+             those before it was 0.818182",
+        ),
+    ] {
+        assert_eq!(told(record, step), words, "{record} {step}");
+    }
 }

@@ -7,13 +7,15 @@
 //! - `verify`: repeated runs, with faults put into the program and into the log.
 //! - `reuse`: which results stand in for running a step, and what the log says of it.
 //! - `trust`: what somebody who may write the store can make others believe.
-//! - `trace`: what became of each record.
+//! - `trace`: what became of each record, and `random_flows` of those in flows that are made up.
 //! - `plan`: a plan and the run that follows never disagree, and both name the component that changed.
 
 mod code;
 mod diff;
 mod pieces;
 mod plan;
+#[cfg(feature = "chemistry")]
+mod random_flows;
 mod reuse;
 mod steps;
 #[cfg(feature = "chemistry")]

@@ -55,6 +55,8 @@ fn implementation(step: &StepType<'_>, code: &str) -> TokenStream {
     let indices = 0..params.len();
     let columns = header.columns.as_ref().map(columns);
     let check = header.check.as_ref().map(check);
+    let descent = header.descent.as_ref().map(descent);
+    let explain = header.explain.as_ref().map(explain);
     let shape = header.shape.as_ref().map(shape);
     // With this span, variables of the expansion cannot clash with the names of the author's arguments.
     quote_spanned! {Span::mixed_site()=>
@@ -98,6 +100,10 @@ fn implementation(step: &StepType<'_>, code: &str) -> TokenStream {
 
             #check
 
+            #descent
+
+            #explain
+
             fn execute(
                 &self,
                 context: &::chem_runtime::step::ExecutionContext<'_>,
@@ -136,6 +142,28 @@ fn columns(function: &ExprPath) -> TokenStream {
     quote_spanned! {function.span()=>
         fn columns(&self, context: &::chem_runtime::step::ColumnContext<'_>) -> ::chem_runtime::step::Columns {
             #function(self, context)
+        }
+    }
+}
+
+fn descent(function: &ExprPath) -> TokenStream {
+    quote_spanned! {function.span()=>
+        fn descent(&self) -> ::chem_runtime::step::Descent<'_> {
+            #function(self)
+        }
+    }
+}
+
+fn explain(function: &ExprPath) -> TokenStream {
+    quote_spanned! {function.span()=>
+        fn explain(
+            &self,
+            dropped: &::chem_runtime::step::DroppedRow<'_>,
+        ) -> ::core::result::Result<
+            ::core::option::Option<::chem_runtime::step::Explanation>,
+            ::chem_runtime::step::StepError,
+        > {
+            #function(self, dropped)
         }
     }
 }

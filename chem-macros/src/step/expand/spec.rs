@@ -8,7 +8,7 @@ use crate::step::validate::{Doc, Header, Param, Rows, StepType};
 
 pub(super) fn spec(step: &StepType<'_>, code: &str) -> TokenStream {
     let StepType { header, doc: Doc { text: doc, .. }, params, .. } = step;
-    let Header { name, version, cache, effects, approximate, selects, .. } = header;
+    let Header { name, version, cache, effects, approximate, .. } = header;
     let rows = option(header.rows.as_ref().map(|(rows, _)| match rows {
         Rows::Columns(names) => quote!(::chem_runtime::step::RowsSpec::Columns(&[#(#names),*])),
         Rows::All => quote!(::chem_runtime::step::RowsSpec::All),
@@ -23,7 +23,6 @@ pub(super) fn spec(step: &StepType<'_>, code: &str) -> TokenStream {
             cache: #cache,
             effects: #effects,
             approximate: #approximate,
-            selects: #selects,
             rows: #rows,
             doc: #doc,
             inputs: #inputs,

@@ -19,14 +19,16 @@ pub(in crate::step) struct Header {
     pub(in crate::step) effects: bool,
     /// Whether comparing two runs may use a tolerance.
     pub(in crate::step) approximate: bool,
-    /// Whether the rows of the output are rows of the first input.
-    pub(in crate::step) selects: bool,
     /// The columns that the step reads, if it works row by row, and the location of the key.
     pub(in crate::step) rows: Option<(Rows, Expr)>,
     /// The function that returns the columns of the output.
     pub(in crate::step) columns: Option<ExprPath>,
     /// The function that returns conflicts between parameters.
     pub(in crate::step) check: Option<ExprPath>,
+    /// The function that returns how the rows of the output descend from those of the inputs.
+    pub(in crate::step) descent: Option<ExprPath>,
+    /// The function that explains why a row did not come out.
+    pub(in crate::step) explain: Option<ExprPath>,
     /// The function that returns the properties of a step whose inputs and outputs depend on its parameters.
     pub(in crate::step) shape: Option<ExprPath>,
     /// Whether to generate `new`, and a `with_…` for each parameter that may be left out.
@@ -59,13 +61,15 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
     let cache = options.take("cache").map_or(Some(true), |value| truth(&value, errors));
     let effects = options.take("effects").map_or(Some(false), |value| truth(&value, errors));
     let approximate = options.take("approximate").map_or(Some(false), |value| truth(&value, errors));
-    let selects = options.take("selects").map_or(Some(false), |value| truth(&value, errors));
     let new = options.take("new").map_or(Some(true), |value| truth(&value, errors));
-    let columns = options.take("columns").map(|value| function("columns", "Columns", value, errors));
-    let check = options.take("check").map(|value| function("check", "Vec<Misfit>", value, errors));
-    let shape = options.take("shape").map(|value| function("shape", "&'static StepSpec", value, errors));
+    let mut named = |key: &str, form: &str| options.take(key).map(|value| function(key, form, value, errors));
+    let columns = named("columns", "fn(&Step, &ColumnContext<'_>) -> Columns");
+    let check = named("check", "fn(&Step, &ColumnContext<'_>) -> Vec<Misfit>");
+    let descent = named("descent", "fn(&Step) -> Descent<'_>");
+    let explain = named("explain", "fn(&Step, &DroppedRow<'_>) -> Result<Option<Explanation>, StepError>");
+    let shape = named("shape", "fn(&Map<String, Value>) -> &'static StepSpec");
     options.refuse_rest(
-        "`version`, `source`, `transform`, `sink`, `rows`, `columns`, `check`, `shape`, `cache`, `effects`, `approximate`, `selects` and `new`",
+        "`version`, `source`, `transform`, `sink`, `rows`, `columns`, `check`, `descent`, `explain`, `shape`, `cache`, `effects`, `approximate` and `new`",
         errors,
     );
     Some(Header {
@@ -76,9 +80,10 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
         cache: cache?,
         effects: effects?,
         approximate: approximate?,
-        selects: selects?,
         columns: columns.map_or(Some(None), |columns| columns.map(Some))?,
         check: check.map_or(Some(None), |check| check.map(Some))?,
+        descent: descent.map_or(Some(None), |descent| descent.map(Some))?,
+        explain: explain.map_or(Some(None), |explain| explain.map(Some))?,
         shape: shape.map_or(Some(None), |shape| shape.map(Some))?,
         new: new?,
     })
@@ -186,13 +191,12 @@ fn rows(value: Expr, errors: &mut Errors) -> Option<(Rows, Expr)> {
     Some((Rows::Columns(columns), value))
 }
 
-/// Returns the function that `key` names, which returns a value of type `returned`.
-fn function(key: &str, returned: &str, value: Expr, errors: &mut Errors) -> Option<ExprPath> {
+/// Returns the function that `key` names, which has this form.
+fn function(key: &str, form: &str, value: Expr, errors: &mut Errors) -> Option<ExprPath> {
     match value {
         Expr::Path(path) => Some(path),
         other => {
-            let form = format!("`fn(&Step, &ColumnContext<'_>) -> {returned}`");
-            errors.under(other, format!("`{key}` is the name of a function: {form}"));
+            errors.under(other, format!("`{key}` is the name of a function: `{form}`"));
             None
         }
     }

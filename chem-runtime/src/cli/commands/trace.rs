@@ -11,7 +11,7 @@ use crate::cli::runs;
 use crate::flow::replay;
 use crate::step::Registry;
 use crate::store::OpenMode;
-use crate::workbench::{self, InWords, RecordTrace, Trace, Wanted};
+use crate::workbench::{self, Ancestry, InWords, ReadRecord, RecordTrace, Trace, Wanted};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TraceArgs {
@@ -19,6 +19,9 @@ pub(in crate::cli) struct TraceArgs {
     pub run: NamedRun,
     #[command(flatten)]
     pub record: NamedRecord,
+    /// The step with the row, or `STEP.OUTPUT`. Defaults to the last step that has a table.
+    #[arg(long, value_name = "STEP")]
+    pub of: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -36,11 +39,14 @@ pub(in crate::cli) struct NamedRecord {
     /// The standard InChIKey of a molecule. Computes the keys of all molecules that were read.
     #[arg(long, value_name = "KEY")]
     pub inchi_key: Option<String>,
+    /// The number of a row of a step's table, from 1, to follow back to the records from which it comes.
+    #[arg(long, value_name = "NUMBER")]
+    pub row: Option<u64>,
 }
 
 impl NamedRecord {
     fn wanted(&self) -> Option<Wanted> {
-        let Self { name, record, smiles, inchi_key } = self;
+        let Self { name, record, smiles, inchi_key, .. } = self;
         let by_name = name.clone().map(Wanted::Name);
         let by_number = record.map(Wanted::Record);
         let by_smiles = smiles.clone().map(Wanted::Smiles);
@@ -49,13 +55,26 @@ impl NamedRecord {
 }
 
 pub(in crate::cli) fn run(shared: &Shared, args: &TraceArgs) -> Result<ExitCode, Failure> {
-    let Some(wanted) = args.record.wanted() else {
-        return Err(Failure::usage("expected the name of a record, `--record`, `--smiles` or `--inchi-key`"));
-    };
+    if args.of.is_some() && args.record.row.is_none() {
+        return Err(Failure::usage("`--of` names the step of a row: expected `--row`"));
+    }
     let store = runs::open_store(shared, OpenMode::Read)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
     let instance = replay(flow_id, &events)?;
-    let trace = workbench::trace(store.as_ref(), Registry::linked()?, &instance, &events, &wanted)?;
+    let registry = Registry::linked()?;
+    if let Some(row) = args.record.row {
+        let of = args.of.as_deref();
+        let ancestry = workbench::ancestry(store.as_ref(), registry, &instance, &events, of, row)?;
+        match shared.format {
+            Format::Json => output::print_json(&ancestry.to_json())?,
+            Format::Human => output::print(&render_back(&ancestry))?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some(wanted) = args.record.wanted() else {
+        return Err(Failure::usage("expected the name of a record, `--record`, `--smiles`, `--inchi-key` or `--row`"));
+    };
+    let trace = workbench::trace(store.as_ref(), registry, &instance, &events, &wanted)?;
     match shared.format {
         Format::Json => output::print_json(&trace.to_json())?,
         Format::Human => output::print(&render(&trace))?,
@@ -76,10 +95,28 @@ fn render(trace: &Trace) -> String {
 fn record(RecordTrace { origin, steps }: &RecordTrace) -> String {
     let mut lines = vec![(origin.step.as_str(), origin.uses.as_str(), styled_words(&origin.words()))];
     lines.extend(steps.iter().map(|step| (step.step.as_str(), step.uses.as_str(), styled_words(&step.words()))));
+    section(&origin.place(), &lines)
+}
+
+fn render_back(ancestry: &Ancestry) -> String {
+    let Ancestry { steps, sources, more, .. } = ancestry;
+    let mut lines: Vec<(&str, &str, String)> =
+        steps.iter().map(|step| (step.step.as_str(), step.uses.as_str(), styled_words(&step.words()))).collect();
+    let read = |origin: &ReadRecord| format!("{}: {}", output::escape(&origin.place()), styled_words(&origin.words()));
+    lines.extend(sources.iter().map(|origin| (origin.step.as_str(), origin.uses.as_str(), read(origin))));
+    let mut text = section(&ancestry.place(), &lines);
+    if *more > 0 {
+        text.push_str(&format!("\n{}\n", styled(DIM, &format!("and {more} more rows"))));
+    }
+    text
+}
+
+/// Renders steps below a title.
+fn section(title: &str, lines: &[(&str, &str, String)]) -> String {
     let wide = |of: fn(&(&str, &str, String)) -> usize| lines.iter().map(of).max().unwrap_or_default();
     let (step, uses) = (wide(|line| line.0.chars().count()), wide(|line| line.1.chars().count()));
-    let mut text = format!("{}\n", styled(BOLD, &output::escape(&origin.place())));
-    for (id, of, what) in &lines {
+    let mut text = format!("{}\n", styled(BOLD, &output::escape(title)));
+    for (id, of, what) in lines {
         let padding = " ".repeat(uses - of.chars().count());
         text.push_str(&format!("  {id:step$}  {}{padding}  {what}\n", styled(DIM, of)));
     }

@@ -146,7 +146,10 @@ impl From<WorkbenchError> for Failure {
                 let help = it_has(known);
                 Self::new(Status::Usage, &error).with_help(help)
             }
-            WorkbenchError::NotStarted { .. } => Self::new(Status::Usage, &error),
+            WorkbenchError::NotStarted { .. } | WorkbenchError::NoSuchRow { .. } => Self::new(Status::Usage, &error),
+            WorkbenchError::NoTable { .. } => {
+                Self::new(Status::Usage, &error).with_help("name a step with a table: `--of STEP`")
+            }
             WorkbenchError::NoSuchRecord { .. } => Self::new(Status::Usage, &error)
                 .with_help("name a record as its file does, or by its number: `--record 12`"),
             WorkbenchError::NoStructures => {

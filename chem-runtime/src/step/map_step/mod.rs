@@ -37,7 +37,6 @@ static SPEC: StepSpec = StepSpec {
     cache: false,
     effects: true,
     approximate: false,
-    selects: false,
     rows: None,
     doc: "Runs a flow once for each combination of values.",
     inputs: &[],

@@ -26,7 +26,7 @@ use input::RowInput;
 pub(super) use input::TextSurvey;
 pub use input::WholeInput;
 pub use method::{RowMethod, RunRows, row_ports};
-pub(crate) use outcomes::outcome_of_row;
+pub(crate) use outcomes::RowOutcomes;
 pub use output::{BatchOutput, Tally, Totals};
 pub(crate) use taken_over::rows_in_common;
 pub use work::{RowReturn, RowWork};

@@ -72,27 +72,67 @@ pub(super) struct Outcome {
     note: u64,
 }
 
-/// The rows of the outputs that came out for a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RowOutcome {
-    pub(crate) main: Range<usize>,
-    pub(crate) rejects: Range<usize>,
+/// Which rows of the outputs came out for which row of the input.
+#[derive(Debug)]
+pub(crate) struct RowOutcomes {
+    pub(crate) main: RowRanges,
+    pub(crate) rejects: RowRanges,
 }
 
-/// Returns what came out for the row at the index `row` of a step whose input, main output and rejects have `counts` rows; `None`
-/// if there are fewer rows.
-///
-/// # Errors
-/// Fails with [`ArtifactError::Malformed`] if the artifact does not have the outcomes of such a step.
-pub(crate) fn outcome_of_row(
-    artifact: &Artifact,
-    counts: [usize; 3],
-    row: usize,
-) -> Result<Option<RowOutcome>, ArtifactError> {
-    let [rows, outputs, rejects] = counts;
-    let outcome = Outcomes::of(artifact, rows, outputs, rejects)?.iter().nth(row);
-    Ok(outcome
-        .map(|of| RowOutcome { main: of.output..of.output + of.outputs, rejects: of.reject..of.reject + of.rejects }))
+/// For each row of the input, the rows of an output that came out for it.
+#[derive(Debug)]
+pub(crate) struct RowRanges(Vec<RowRun>);
+
+/// Consecutive rows of the input for each of which the same number of rows came out.
+#[derive(Debug)]
+struct RowRun {
+    first: usize,
+    rows: usize,
+    /// The number of rows that came out for each.
+    each: usize,
+    /// The index in the output of the first row that came out.
+    output: usize,
+}
+
+impl RowOutcomes {
+    /// Reads the outcomes of a step whose input, main output and rejects have `counts` rows.
+    ///
+    /// # Errors
+    /// Fails with [`ArtifactError::Malformed`] if the artifact does not have the outcomes of such a step.
+    pub(crate) fn of(artifact: &Artifact, counts: [usize; 3]) -> Result<Self, ArtifactError> {
+        let [rows, outputs, rejects] = counts;
+        let outcomes = Outcomes::of(artifact, rows, outputs, rejects)?;
+        Ok(Self { main: RowRanges::of(&outcomes.outputs), rejects: RowRanges::of(&outcomes.rejects) })
+    }
+}
+
+impl RowRanges {
+    fn of(runs: &Runs) -> Self {
+        let (mut first, mut output) = (0, 0);
+        let run = |(each, rows): &(u64, u64)| {
+            // The sums are numbers of rows of tables in memory.
+            let (each, rows) = (*each as usize, *rows as usize);
+            let run = RowRun { first, rows, each, output };
+            (first, output) = (first + rows, output + each * rows);
+            run
+        };
+        Self(runs.0.iter().map(run).collect())
+    }
+
+    /// Returns the rows of the output that came out for the row `row` of the input; none if there are fewer rows.
+    pub(crate) fn of_row(&self, row: usize) -> Range<usize> {
+        let run = self.0.partition_point(|run| run.first + run.rows <= row);
+        self.0.get(run).map_or(0..0, |run| {
+            let start = run.output + (row - run.first) * run.each;
+            start..start + run.each
+        })
+    }
+
+    /// Returns the row of the input for which the row `at` of the output came out.
+    pub(crate) fn row_of(&self, at: usize) -> Option<usize> {
+        let run = self.0.get(self.0.partition_point(|run| run.output + run.rows * run.each <= at))?;
+        Some(run.first + (at - run.output) / run.each.max(1))
+    }
 }
 
 impl Outcomes {
@@ -209,6 +249,15 @@ mod tests {
              {\"counts\":{\"x\":{\"\":1}},\"seen\":{}}],\"outputs\":[[1,2],[0,1],[3,1],[0,1],[1,1]],\
              \"rejects\":[[0,2],[1,1],[0,3]]}"
         );
+        let found = RowOutcomes::of(&artifact, [6, 6, 1]).unwrap();
+        for (row, outcome) in whole.iter().enumerate() {
+            let (main, rejects) = (found.main.of_row(row), found.rejects.of_row(row));
+            assert_eq!(main.clone(), outcome.output..outcome.output + outcome.outputs, "{row}");
+            assert_eq!(rejects.clone(), outcome.reject..outcome.reject + outcome.rejects, "{row}");
+            assert!(main.clone().all(|at| found.main.row_of(at) == Some(row)), "{row}");
+            assert!(rejects.clone().all(|at| found.rejects.row_of(at) == Some(row)), "{row}");
+        }
+        assert!(found.main.of_row(6).is_empty() && found.main.row_of(6).is_none() && found.rejects.row_of(1).is_none());
         for (rows, outputs, rejects) in [(5, 6, 1), (6, 5, 1), (6, 6, 0)] {
             assert!(Outcomes::of(&artifact, rows, outputs, rejects).is_err());
         }

@@ -210,7 +210,6 @@ impl DescribedStep {
             cache: self.cache,
             effects: self.effects,
             approximate: self.approximate,
-            selects: false,
             rows: self.rows.as_ref().map(|rows| match &rows.columns {
                 Some(names) => RowsSpec::Columns(kept_all(names.iter().map(|name| kept(name)))),
                 None => RowsSpec::All,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::prelude::*;
 use crate::records::{column_index, order_of, sort_rows, two_spellings};
-use crate::step::{ColumnReference, same_columns};
+use crate::step::{ColumnReference, Descent, OfEqual, same_columns};
 
 /// Sorts the rows of a table, or molecules, by one or more columns.
 ///
@@ -31,7 +31,7 @@ use crate::step::{ColumnReference, same_columns};
 /// # Errors
 /// - A column of `by` does not exist; the message lists the columns. Or `by` is empty.
 /// - A column of `by` is text and contains mostly numbers; the message shows values that are not numbers.
-#[step("table.sort", version = 2, selects, columns = same_columns, check = can_sort)]
+#[step("table.sort", version = 2, columns = same_columns, check = can_sort, descent = descent)]
 pub fn sort_table(
     table: Input<Dataset>,
     /// The columns to sort by, the most significant first. The order is ascending, or descending with ` desc` after the
@@ -58,6 +58,10 @@ fn some_key(by: &[SortKey]) -> Result<(), Misfit> {
 
 fn can_sort(step: &SortTable, _: &ColumnContext<'_>) -> Vec<Misfit> {
     some_key(&step.by).err().into_iter().collect()
+}
+
+fn descent(_: &SortTable) -> Descent<'_> {
+    Descent::Selected { of_equal: OfEqual::First, computed: &[] }
 }
 
 /// Returns the rows of `table` sorted by `by`.

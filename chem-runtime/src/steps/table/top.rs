@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::sort::{AS_TEXT, compare, refuse_numbers_in_text, refuse_two_spellings};
 use crate::prelude::*;
 use crate::records::{Key, column_index, column_indices, key_of, sort_rows};
-use crate::step::same_columns;
+use crate::step::{Descent, DroppedRow, Explanation, OfEqual, same_columns};
 
 /// Keeps the rows of a table, or the molecules, with the highest or lowest values of a column.
 ///
@@ -36,7 +36,7 @@ use crate::step::same_columns;
 /// - A column of `by` or `per` does not exist; the message lists the columns.
 /// - The column `by` is text and contains mostly numbers; the message shows values that are not numbers. Or a column of
 ///   `per` is text and contains one number in two spellings, such as `5` and `5.0`.
-#[step("table.top", version = 2, selects, columns = same_columns)]
+#[step("table.top", version = 2, columns = same_columns, descent = descent, explain = explain)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn top_rows(
     table: Input<Stream<Dataset>>,
@@ -74,6 +74,46 @@ pub fn top_rows(
     context
         .signal("ranked", &json!({ "kept": kept.len(), "dropped": keys.rows() - kept.len(), "missing": missing }))?;
     table.gather(&kept, context)
+}
+
+fn descent(_: &TopRows) -> Descent<'_> {
+    Descent::Selected { of_equal: OfEqual::First, computed: &[] }
+}
+
+/// Compares the row with the last of its group that was kept.
+fn explain(step: &TopRows, dropped: &DroppedRow<'_>) -> Result<Option<Explanation>, StepError> {
+    let by = step.by.as_str();
+    let value = dropped.value(by);
+    if value.is_null() {
+        return Ok(Some(Explanation::because(format!("{by} has no value"), [(by, value)])));
+    }
+    let kept = dropped.kept(&std::iter::once(by).chain(step.per.iter().map(ColumnName::as_str)).collect::<Vec<_>>())?;
+    let group = |table: &Table, row: usize| -> Vec<Value> {
+        step.per.iter().filter_map(|name| Some(table.column(name.as_str())?.1.json(row))).collect()
+    };
+    let own = group(dropped.row(), 0);
+    let Some(last) = (0..kept.rows()).rfind(|row| group(&kept, *row) == own) else { return Ok(None) };
+    let limit = kept.column(by).map(|(_, data)| data.json(last)).unwrap_or_default();
+    let groups: Vec<String> =
+        step.per.iter().zip(&own).map(|(name, value)| format!("{name} {}", spelled(value))).collect();
+    let within = if groups.is_empty() { String::new() } else { format!(" of the rows with {}", groups.join(" and ")) };
+    let tied = if limit == value { ", and of equal values the first rows are kept" } else { "" };
+    let words = format!(
+        "{by} {} is not among the {} {}{within}, of which the last is {}{tied}",
+        spelled(&value),
+        step.count,
+        step.order,
+        spelled(&limit)
+    );
+    Ok(Some(Explanation::because(words, [(by, value), ("last", limit)])))
+}
+
+fn spelled(value: &Value) -> String {
+    match value {
+        Value::Null => "missing".to_owned(),
+        Value::String(text) => format!("`{text}`"),
+        other => other.to_string(),
+    }
 }
 
 /// The rows with a value, best first.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::unite::{of_values, one_type, one_unit};
 use crate::prelude::*;
+use crate::step::Descent;
 
 /// Puts the rows of a second table, or of more molecules, below those of the first. Columns are matched by name.
 ///
@@ -45,7 +46,7 @@ use crate::prelude::*;
 /// - A column has different units, or types that do not fit into one column.
 /// - The column `origin` exists already, or `labels` are not two different texts.
 /// - The first input is molecules and the second a table.
-#[step("table.union", version = 1, columns = columns_of_union, check = can_unite)]
+#[step("table.union", version = 1, columns = columns_of_union, check = can_unite, descent = descent)]
 pub fn unite_tables(
     first: Input<Dataset>,
     second: Input<Dataset>,
@@ -144,6 +145,10 @@ fn origin_fits(origin: Option<&str>, labels: &[String], columns: &[Box<str>]) ->
 /// Returns the columns of both tables united, if they are known.
 fn known(step: &UniteTables, context: &ColumnContext<'_>) -> Option<Result<Vec<Box<str>>, Misfit>> {
     Some(united(context.input("first").names()?, context.input("second").names()?, &step.columns))
+}
+
+fn descent(_: &UniteTables) -> Descent<'_> {
+    Descent::Stacked
 }
 
 fn can_unite(step: &UniteTables, context: &ColumnContext<'_>) -> Vec<Misfit> {

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Kept, ReadRecord, RecordTrace, StepOutcome, StepTrace, Trace, WhyDropped};
+use super::{
+    Ancestor, Ancestry, CameFrom, Group, Kept, Parent, Partner, ReadRecord, RecordTrace, StepOutcome, StepTrace, Trace,
+    WhyDropped,
+};
 
 impl Trace {
     /// Returns the trace as `chem trace --format json` prints it.
@@ -12,6 +15,40 @@ impl Trace {
             "records": self.records.iter().map(RecordTrace::to_json).collect::<Value>(),
             "more": self.more,
         })
+    }
+}
+
+impl Ancestry {
+    /// Returns the ancestry as `chem trace --row --format json` prints it.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "flow_id": self.flow_id.to_string(),
+            "of": self.of,
+            "uses": self.uses,
+            "row": self.row,
+            "values": self.values,
+            "steps": self.steps.iter().map(Ancestor::to_json).collect::<Value>(),
+            "records": self.sources.iter().map(ReadRecord::to_json).collect::<Value>(),
+            "more": self.more,
+        })
+    }
+}
+
+impl Ancestor {
+    fn to_json(&self) -> Value {
+        let mut object = json!({ "step": self.step, "uses": self.uses, "output": self.output, "row": self.row });
+        object["words"] = json!(self.words().plain());
+        match &self.from {
+            CameFrom::Rows(parents) => object["from"] = parents.iter().map(Parent::to_json).collect(),
+            CameFrom::Unknown(reason) => object["reason"] = json!(reason),
+        }
+        object
+    }
+}
+
+impl Parent {
+    fn to_json(&self) -> Value {
+        json!({ "of": self.of, "rows": self.rows, "count": self.count, "all": self.all })
     }
 }
 
@@ -32,19 +69,25 @@ impl ReadRecord {
             "name": self.name,
             "values": self.values,
             "rejected": self.rejected,
+            "words": self.words().plain(),
         })
     }
 }
 
 impl StepTrace {
     fn to_json(&self) -> Value {
-        let mut object = json!({ "step": self.step, "uses": self.uses, "outcome": self.outcome.name() });
+        let mut object =
+            json!({ "step": self.step, "uses": self.uses, "outcome": self.outcome.name(), "last": self.last });
+        object["words"] = json!(self.words().plain());
         match &self.outcome {
             StepOutcome::Kept(rows) => object["rows"] = rows.iter().map(Kept::to_json).collect(),
             StepOutcome::Rejected(reason) | StepOutcome::Unfollowed(reason) => object["reason"] = json!(reason),
             StepOutcome::Dropped(why) => object["why"] = why.iter().map(WhyDropped::to_json).collect(),
-            StepOutcome::Merged { into, by } => {
+            StepOutcome::Grouped(groups) => object["groups"] = groups.iter().map(Group::to_json).collect(),
+            StepOutcome::Used(what) => object["reason"] = json!(what),
+            StepOutcome::Merged { into, row, by } => {
                 object["into"] = json!(into);
+                object["row"] = json!(row);
                 object["by"] = json!(by);
             }
             StepOutcome::Given(files) => object["files"] = json!(files),
@@ -59,6 +102,8 @@ impl StepOutcome {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Kept(_) => "kept",
+            Self::Grouped(_) => "grouped",
+            Self::Used(_) => "used",
             Self::Rejected(_) => "rejected",
             Self::Dropped(_) => "dropped",
             Self::Merged { .. } => "merged",
@@ -71,7 +116,20 @@ impl StepOutcome {
 
 impl Kept {
     fn to_json(&self) -> Value {
-        json!({ "row": self.row, "values": self.values, "alike": self.alike })
+        let mut object = json!({ "row": self.row, "values": self.values, "alike": self.alike });
+        if !self.replaced.is_empty() {
+            object["replaced"] = json!(self.replaced);
+        }
+        if let Some(Partner { of, row, missing }) = &self.partner {
+            object["partner"] = json!({ "of": of, "row": row, "missing": missing });
+        }
+        object
+    }
+}
+
+impl Group {
+    fn to_json(&self) -> Value {
+        json!({ "row": self.row, "key": self.key, "members": self.members, "values": self.values })
     }
 }
 
@@ -81,6 +139,7 @@ impl WhyDropped {
             Self::Condition { condition, missing, columns, params } => {
                 json!({ "condition": condition, "missing": missing, "columns": columns, "params": params })
             }
+            Self::Told { words, values } => json!({ "because": words, "values": values }),
             Self::Parameters { params, columns } => json!({ "params": params, "columns": columns }),
         }
     }

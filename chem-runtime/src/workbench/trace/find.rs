@@ -1,19 +1,15 @@
 //! Finds a record among those that the sources of a run read.
 
-use rayon::prelude::*;
 use serde_json::{Map, Value};
 
-use super::follow::Run;
 use super::parameters::texts_of;
+use super::step::Run;
 use super::tables::Stored;
 use super::{ReadRecord, Wanted};
-use crate::artifact::ArtifactError;
 use crate::event::{RecordedStep, StepKind};
 use crate::flow::StepState;
-use crate::step::workers::on_workers;
 use crate::step::{MAIN_OUTPUT, ParamType, REJECTS, Structures};
 use crate::workbench::WorkbenchError;
-use crate::workbench::tables::Row;
 
 /// A record that a source read.
 pub(super) struct Found {
@@ -36,18 +32,16 @@ pub(super) fn find(run: &Run<'_>, wanted: &Wanted) -> Result<Vec<Found>, Workben
             continue;
         }
         sources.push(recorded.id.clone());
-        let rejects = run.output(state, REJECTS)?;
-        let outputs = [(MAIN_OUTPUT, run.output(state, MAIN_OUTPUT)?), (REJECTS, rejects)];
-        let whole = outputs[1].1.as_ref().is_none_or(|rejects| rejects.rows() == 0);
+        let outputs = [(MAIN_OUTPUT, run.output(state, MAIN_OUTPUT)?), (REJECTS, run.output(state, REJECTS)?)];
+        let numbers = Numbers::of(outputs[1].1.as_ref())?;
         for (output, table) in &outputs {
             let Some(table) = table else { continue };
             let rows = match *output {
                 REJECTS => wanted.among_rejects(table),
-                _ => wanted.among_records(table, whole),
+                _ => wanted.among_records(table, &numbers),
             };
-            for row in rows.map_err(WorkbenchError::Artifact)? {
-                let values = table.row(row).map_err(WorkbenchError::Artifact)?.unwrap_or_default();
-                let origin = origin(run, recorded, state, table, (*output, row), &values);
+            for row in rows? {
+                let origin = origin(run, recorded, state, table, (*output, row), &numbers)?;
                 all.push(Found { origin, source: index, row: (*output, row) });
             }
         }
@@ -58,24 +52,39 @@ pub(super) fn find(run: &Run<'_>, wanted: &Wanted) -> Result<Vec<Found>, Workben
     Ok(all)
 }
 
+/// Returns where the record of a row was read.
+pub(super) fn origin_of(
+    run: &Run<'_>,
+    index: usize,
+    (output, row): (&str, usize),
+) -> Result<Option<ReadRecord>, WorkbenchError> {
+    let (Some(recorded), Some(state)) = (run.recorded().get(index), run.instance.steps().get(index)) else {
+        return Ok(None);
+    };
+    let Some(table) = run.output(state, output)? else { return Ok(None) };
+    let numbers = Numbers::of(run.output(state, REJECTS)?.as_ref())?;
+    origin(run, recorded, state, &table, (output, row), &numbers).map(Some)
+}
+
 fn origin(
     run: &Run<'_>,
     recorded: &RecordedStep,
     state: &StepState,
     table: &Stored<'_>,
     (output, row): (&str, usize),
-    values: &Row,
-) -> ReadRecord {
+    numbers: &Numbers,
+) -> Result<ReadRecord, WorkbenchError> {
+    let values = &table.row(row).map_err(WorkbenchError::Artifact)?.unwrap_or_default();
     let read = [ParamType::InputFile, ParamType::InputFiles];
     let named = run.spec(&recorded.uses).map(|spec| texts_of(spec, &recorded.params, &read)).unwrap_or_default();
     let rejected = output == REJECTS;
     let file = table.text(values, "file").filter(|_| rejected);
     let numbered = table.index_of("record").is_some();
-    let record = if numbered { table.number(values, "record") } else { Some(row as u64 + 1) };
+    let record = if numbered { table.number(values, "record") } else { numbers.of_row(row) };
     let cells = table.columns().iter().zip(values).filter(|(_, value)| !value.is_null());
     let values: Map<String, Value> = cells.map(|(column, value)| (column.name.to_string(), value.clone())).collect();
     let text = |name: &str| values.get(name).and_then(Value::as_str).map(str::to_owned);
-    ReadRecord {
+    Ok(ReadRecord {
         step: state.id.clone(),
         uses: recorded.uses.clone(),
         files: file.map_or(named, |file| vec![file]),
@@ -84,6 +93,53 @@ fn origin(
         name: text("name").filter(|_| !rejected),
         rejected: rejected.then(|| text("reason").unwrap_or_default()),
         values,
+    })
+}
+
+/// The numbers of the records that a source read, of which a table has no column.
+struct Numbers {
+    /// The numbers of the rejected records in ascending order; `None` if they are those of several files.
+    rejected: Option<Vec<u64>>,
+    /// Whether the source read one file, in which the numbers increase.
+    one_file: bool,
+}
+
+impl Numbers {
+    fn of(rejects: Option<&Stored<'_>>) -> Result<Self, WorkbenchError> {
+        let one_file = rejects.is_some_and(|rejects| rejects.index_of("file").is_none());
+        let Some(rejects) = rejects.filter(|rejects| rejects.rows() > 0) else {
+            return Ok(Self { rejected: Some(Vec::new()), one_file });
+        };
+        if !one_file {
+            return Ok(Self { rejected: None, one_file });
+        }
+        let numbers = rejects.only(&["record"]).map_err(WorkbenchError::Artifact)?;
+        let numbers = numbers.integers("record").ok().map(|numbers| numbers.iter().flatten().collect::<Vec<i64>>());
+        let mut rejected: Option<Vec<u64>> =
+            numbers.map(|all| all.into_iter().filter_map(|number| u64::try_from(number).ok()).collect());
+        rejected.iter_mut().for_each(|all| all.sort_unstable());
+        Ok(Self { rejected, one_file })
+    }
+
+    /// Returns the number of the record in a row.
+    fn of_row(&self, row: usize) -> Option<u64> {
+        let mut number = row as u64 + 1;
+        for rejected in self.rejected.as_ref()? {
+            if *rejected > number {
+                break;
+            }
+            number += 1;
+        }
+        Some(number)
+    }
+
+    /// Returns the row of the record with a number; `None` if it was rejected.
+    fn row_of(&self, number: u64) -> Option<usize> {
+        let rejected = self.rejected.as_ref()?;
+        match rejected.binary_search(&number) {
+            Ok(_) => None,
+            Err(before) => usize::try_from(number).ok()?.checked_sub(before + 1),
+        }
     }
 }
 
@@ -120,9 +176,8 @@ impl Prepared {
         }
     }
 
-    /// Returns the rows of the main output of a source. `whole` says whether no record was rejected, so that the number of a
-    /// row is that of its record.
-    fn among_records(&self, table: &Stored<'_>, whole: bool) -> Result<Vec<usize>, ArtifactError> {
+    /// Returns the rows of the main output of a source.
+    fn among_records(&self, table: &Stored<'_>, numbers: &Numbers) -> Result<Vec<usize>, WorkbenchError> {
         let equal = |column: &str, value: &Value| match table.index_of(column) {
             Some(index) => table.equal(&[index], &[value]),
             None => Ok(Vec::new()),
@@ -130,11 +185,11 @@ impl Prepared {
         match self {
             Self::Name(name) if table.is_text("name") => equal("name", &name.as_str().into()),
             Self::Name(name) => name.parse::<i64>().map_or(Ok(Vec::new()), |number| equal("name", &number.into())),
-            Self::Record(number) if table.index_of("record").is_some() => equal("record", &(*number).into()),
-            Self::Record(number) => {
-                let row = usize::try_from(*number).ok().and_then(|number| number.checked_sub(1));
-                Ok(row.filter(|row| whole && *row < table.rows()).into_iter().collect())
-            }
+            Self::Record(number) => match table.index_of("record") {
+                Some(column) if numbers.one_file => table.numbered(column, *number),
+                Some(_) => equal("record", &(*number).into()),
+                None => Ok(numbers.row_of(*number).filter(|row| *row < table.rows()).into_iter().collect()),
+            },
             Self::Smiles(_, canonical) => match canonical {
                 Ok(canonical) => equal("smiles", &canonical.as_str().into()),
                 Err(_) => Ok(Vec::new()),
@@ -147,7 +202,7 @@ impl Prepared {
     }
 
     /// Returns the rows of rejects in whose text the record is found.
-    fn among_rejects(&self, table: &Stored<'_>) -> Result<Vec<usize>, ArtifactError> {
+    fn among_rejects(&self, table: &Stored<'_>) -> Result<Vec<usize>, WorkbenchError> {
         let text = match self {
             Self::Record(number) => {
                 let Some(index) = table.index_of("record") else { return Ok(Vec::new()) };
@@ -167,14 +222,10 @@ fn with_key(
     smiles: usize,
     key: &str,
     structures: &Structures,
-) -> Result<Vec<usize>, ArtifactError> {
-    let mut all = Vec::with_capacity(table.rows());
-    table.each(|row| all.push(row.get(smiles).and_then(Value::as_str).map(str::to_owned)))?;
-    let has_key =
-        |smiles: &Option<String>| smiles.as_deref().and_then(structures.inchi_key).is_some_and(|found| found == key);
-    let found =
-        on_workers(|| all.par_iter().enumerate().filter(|(_, smiles)| has_key(smiles)).map(|(row, _)| row).collect());
-    Ok(found.unwrap_or_default())
+) -> Result<Vec<usize>, WorkbenchError> {
+    table.matching(None, |row| {
+        row.get(smiles).and_then(Value::as_str).and_then(structures.inchi_key).is_some_and(|found| found == key)
+    })
 }
 
 /// Returns whether `word` occurs in `text` with nothing that continues a name before or after it.

@@ -2,261 +2,258 @@
 
 use serde_json::{Map, Value};
 
-use super::parameters::texts_of;
-use super::reason;
+use super::links::{Join, Links};
+use super::parameters::{cells, texts_of};
+use super::reason::{self, spelled};
+use super::step::{Ran, Run};
 use super::tables::Stored;
-use super::{Kept, StepOutcome};
-use crate::artifact::{Artifact, ArtifactSource as _};
-use crate::event::{FlowEvent, FlowEventKind, RecordedStep, StepFinished, StepKind};
-use crate::fingerprint::ArtifactHash;
-use crate::flow::{FlowInstance, StepState, StepStatus};
-use crate::step::{MAIN_OUTPUT, ParamType, REJECTS, Registry, StepSpec, outcome_of_row};
-use crate::store::{EventStore, StoredArtifacts};
+use super::{Group, Kept, Partner, StepOutcome, WhyDropped};
+use crate::event::StepKind;
+use crate::flow::StepStatus;
+use crate::step::{HowJoined, MAIN_OUTPUT, ParamType, REJECTS};
 use crate::workbench::WorkbenchError;
-use crate::workbench::facts::FlowFacts;
+use crate::workbench::tables::Row;
 
-/// A run, with what is needed to follow rows through it.
-pub(super) struct Run<'a> {
-    pub(super) instance: &'a FlowInstance,
-    store: &'a dyn EventStore,
-    registry: &'a Registry,
-    events: &'a [FlowEvent],
-    artifacts: StoredArtifacts<&'a dyn EventStore>,
-    facts: FlowFacts,
-}
+/// The maximum number of rows of an input that are followed, if so many come from one record.
+const MOST_ROWS: usize = 50;
 
 /// What became of rows in a step, and the rows of its outputs in which they are.
 #[derive(Default)]
 pub(super) struct Passed {
-    pub(super) outcomes: Vec<StepOutcome>,
+    /// Each with the output in which its rows are, if it has any.
+    pub(super) outcomes: Vec<(StepOutcome, Option<&'static str>)>,
     pub(super) rows: Vec<(&'static str, Vec<usize>)>,
 }
 
 impl Passed {
     fn ended(outcome: StepOutcome) -> Self {
-        Self { outcomes: vec![outcome], rows: Vec::new() }
+        Self { outcomes: vec![(outcome, None)], rows: Vec::new() }
     }
 
-    fn unfollowed(reason: impl Into<String>) -> Self {
-        Self::ended(StepOutcome::Unfollowed(reason.into()))
+    fn end(&mut self, outcome: StepOutcome) {
+        self.tell(outcome, None);
     }
-}
 
-/// A finished step with what is known of its type.
-struct Finished<'a> {
-    recorded: &'a RecordedStep,
-    state: &'a StepState,
-    spec: &'static StepSpec,
+    /// Adds what became of a row. Rows that came out are told together, and what was told before is not told again.
+    fn tell(&mut self, outcome: StepOutcome, output: Option<&'static str>) {
+        let told = (outcome, output);
+        if self.outcomes.contains(&told) {
+            return;
+        }
+        let kept_before = self.outcomes.iter_mut().find_map(|before| match before {
+            (StepOutcome::Kept(rows), there) if *there == output => Some(rows),
+            _ => None,
+        });
+        match (told, kept_before) {
+            ((StepOutcome::Kept(more), _), Some(rows)) => {
+                let new: Vec<Kept> = more.into_iter().filter(|kept| !rows.contains(kept)).collect();
+                rows.extend(new);
+            }
+            (told, _) => self.outcomes.push(told),
+        }
+    }
+
+    /// Adds rows that came out, each once.
+    fn add(&mut self, output: &'static str, rows: impl IntoIterator<Item = usize>) {
+        let at = self.rows.iter().position(|(there, _)| *there == output).unwrap_or_else(|| {
+            self.rows.push((output, Vec::new()));
+            self.rows.len() - 1
+        });
+        let all = &mut self.rows[at].1;
+        all.extend(rows);
+        all.sort_unstable();
+        all.dedup();
+    }
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(
-        store: &'a dyn EventStore,
-        registry: &'a Registry,
-        instance: &'a FlowInstance,
-        events: &'a [FlowEvent],
-    ) -> Self {
-        let (artifacts, facts) = (StoredArtifacts(store), FlowFacts::of_run(instance));
-        Self { instance, store, registry, events, artifacts, facts }
-    }
-
-    pub(super) fn facts(&self) -> &FlowFacts {
-        &self.facts
-    }
-
-    /// Returns the steps of the flow as they are recorded.
-    pub(super) fn recorded(&self) -> &'a [RecordedStep] {
-        self.instance.initialized().map(|it| it.definition.steps.as_slice()).unwrap_or_default()
-    }
-
-    pub(super) fn spec(&self, uses: &str) -> Option<&'static StepSpec> {
-        self.registry.get(uses).map(|registration| registration.spec())
-    }
-
-    /// Opens an output of a step; `None` if it is not a table.
-    pub(super) fn output(&self, state: &StepState, name: &str) -> Result<Option<Stored<'_>>, WorkbenchError> {
-        match state.output(name) {
-            Some(output) => self.open(output.hash),
-            None => Ok(None),
-        }
-    }
-
-    fn open(&self, hash: ArtifactHash) -> Result<Option<Stored<'_>>, WorkbenchError> {
-        Stored::open(hash, &self.artifacts).map_err(WorkbenchError::Artifact)
-    }
-
     /// Says what became of rows in the step at `index`, which takes them at these ports.
-    pub(super) fn pass(&self, index: usize, taken: &[(&str, &Vec<usize>)]) -> Result<Passed, WorkbenchError> {
-        let (Some(recorded), Some(state)) = (self.recorded().get(index), self.instance.steps().get(index)) else {
-            return Ok(Passed::default());
-        };
+    pub(super) fn pass(&'a self, index: usize, taken: &[(&str, &Vec<usize>)]) -> Result<Passed, WorkbenchError> {
+        let Some(state) = self.instance.steps().get(index) else { return Ok(Passed::default()) };
         if state.status != StepStatus::FinishedOk {
             return Ok(Passed::ended(StepOutcome::NotFinished(state.status)));
         }
-        let Some(spec) = self.spec(&recorded.uses) else {
-            return Ok(Passed::unfollowed(format!("this program has no step type `{}`", recorded.uses)));
+        let ran = match self.ran(index) {
+            Ok(ran) => ran,
+            Err(reason) => return Ok(Passed::ended(StepOutcome::Unfollowed(reason))),
         };
-        if recorded.kind == StepKind::Sink {
-            return Ok(Passed::ended(StepOutcome::Given(texts_of(spec, &recorded.params, &[ParamType::OutputFile]))));
+        if ran.recorded.kind == StepKind::Sink {
+            let files = texts_of(ran.spec, &ran.recorded.params, &[ParamType::OutputFile]);
+            return Ok(Passed::ended(StepOutcome::Given(files)));
         }
-        let step = Finished { recorded, state, spec };
-        let port = match spec.inputs.iter().find(|port| port.rows) {
-            Some(rows) => rows,
-            None if spec.selects => match spec.inputs.first() {
-                Some(first) => first,
-                None => return Ok(Passed::default()),
-            },
-            None if spec.effects => {
-                let command = recorded.params.get("command").map(|command| format!(" `{command}`")).unwrap_or_default();
-                return Ok(Passed::unfollowed(format!(
-                    "it was given to the program{command}, whose answer `chem trace` does not follow"
-                )));
-            }
-            None => {
-                return Ok(Passed::unfollowed(format!(
-                    "`chem trace` does not follow records through `{}` yet",
-                    recorded.uses
-                )));
-            }
-        };
-        let mut all = Passed::default();
-        for (at, rows) in taken {
-            let passed = match (*at == port.name, spec.rows) {
-                (false, _) => Passed::unfollowed(format!("the step read it at its input `{at}`")),
-                (true, Some(_)) => self.through_rows(index, &step, at, rows)?,
-                (true, None) => self.through_selection(&step, at, rows)?,
-            };
-            all.outcomes.extend(passed.outcomes);
-            all.rows.extend(passed.rows);
+        let links = Links::of(&ran)?;
+        if let Links::Unknown(reason) = links {
+            return Ok(Passed::ended(StepOutcome::Unfollowed(reason)));
         }
-        Ok(all)
-    }
-
-    /// Follows rows through a row step, by the outcomes that it recorded.
-    fn through_rows(
-        &self,
-        index: usize,
-        step: &Finished<'_>,
-        port: &str,
-        rows: &[usize],
-    ) -> Result<Passed, WorkbenchError> {
-        let outcomes = self.finished(index, step.state)?.and_then(|finished| finished.rows?.outcomes);
-        let (Some(outcomes), Some(input), Some(main)) =
-            (outcomes, self.input(step, port)?, self.output(step.state, MAIN_OUTPUT)?)
-        else {
-            return Ok(Passed::unfollowed("the step has not recorded what came out for each row"));
+        let mut passed = Passed::default();
+        let Some(main) = ran.output(MAIN_OUTPUT)? else {
+            return Ok(Passed::ended(StepOutcome::Unfollowed(ran.silent())));
         };
-        let outcomes: Artifact = self.artifacts.artifact(outcomes).map_err(WorkbenchError::Artifact)?;
-        let rejects = self.output(step.state, REJECTS)?;
-        let counts = [input.rows(), main.rows(), rejects.as_ref().map_or(0, Stored::rows)];
-        let (mut passed, mut kept_rows, mut rejected_rows) = (Passed::default(), Vec::new(), Vec::new());
-        for row in rows {
-            let out = outcome_of_row(&outcomes, counts, *row).map_err(WorkbenchError::Artifact)?;
-            let Some((out, values)) = out.zip(input.row(*row).map_err(WorkbenchError::Artifact)?) else { continue };
-            if !out.main.is_empty() {
-                let kept = out.main.clone().map(|at| kept(&input, &values, &main, at, 1));
-                passed.outcomes.push(StepOutcome::Kept(kept.collect::<Result<_, _>>()?));
-            }
-            for at in out.rejects.clone() {
-                let reason = rejects.as_ref().map(|rejects| reason_in(rejects, at)).transpose()?.flatten();
-                passed
-                    .outcomes
-                    .push(StepOutcome::Rejected(reason.unwrap_or_else(|| "no reason was recorded".to_owned())));
-            }
-            if out.main.is_empty() && out.rejects.is_empty() {
-                passed.outcomes.push(StepOutcome::Dropped(reason::of_row_step(
-                    step.spec,
-                    step.recorded,
-                    step.state,
-                    &input,
-                    &values,
-                )));
-            }
-            kept_rows.extend(out.main);
-            rejected_rows.extend(out.rejects);
-        }
-        passed.rows = vec![(MAIN_OUTPUT, kept_rows), (REJECTS, rejected_rows)];
-        Ok(passed)
-    }
-
-    /// Follows rows through a step that selects rows of its input, by their values.
-    fn through_selection(&self, step: &Finished<'_>, port: &str, rows: &[usize]) -> Result<Passed, WorkbenchError> {
-        let (Some(input), Some(main)) = (self.input(step, port)?, self.output(step.state, MAIN_OUTPUT)?) else {
-            return Ok(Passed::unfollowed("its input and its output are not tables"));
-        };
-        let own = format!("{}@", step.recorded.uses);
-        let carried: Vec<(usize, usize)> = input
-            .columns()
-            .iter()
-            .enumerate()
-            .filter_map(|(index, column)| {
-                let there = main.index_of(&column.name)?;
-                let new = &main.columns()[there];
-                let computed = new.provider.as_deref().is_some_and(|provider| provider.starts_with(&own));
-                (new.ty == column.ty && !computed).then_some((index, there))
-            })
-            .collect();
-        let (of_input, of_main): (Vec<usize>, Vec<usize>) = carried.into_iter().unzip();
-        let (mut passed, mut all) = (Passed::default(), Vec::new());
-        for row in rows {
-            let Some(values) = input.row(*row).map_err(WorkbenchError::Artifact)? else { continue };
-            let cells: Vec<&Value> = of_input.iter().filter_map(|index| values.get(*index)).collect();
-            let found = main.equal(&of_main, &cells).map_err(WorkbenchError::Artifact)?;
-            if found.is_empty() {
-                passed.outcomes.push(reason::of_selection(step.spec, step.recorded, &input, &values, &main)?);
+        for (port, rows) in taken {
+            let Some(input) = links.input(port) else {
+                passed.end(StepOutcome::Unfollowed(format!("the step read it at its input `{port}`")));
                 continue;
+            };
+            let step = Passing { ran: &ran, links: &links, port, input, main: &main };
+            for row in rows.iter().take(MOST_ROWS) {
+                step.pass(*row, &mut passed)?;
             }
-            let alike = input.equal(&of_input, &cells).map_err(WorkbenchError::Artifact)?.len();
-            let kept = found.iter().map(|at| kept(&input, &values, &main, *at, alike));
-            passed.outcomes.push(StepOutcome::Kept(kept.collect::<Result<_, _>>()?));
-            all.extend(found);
+            if let Some(more) = rows.len().checked_sub(MOST_ROWS).filter(|more| *more > 0) {
+                let reason = format!("{more} more rows that come from the record are not followed");
+                passed.end(StepOutcome::Unfollowed(reason));
+            }
         }
-        all.sort_unstable();
-        all.dedup();
-        passed.rows = vec![(MAIN_OUTPUT, all)];
         Ok(passed)
-    }
-
-    fn input(&self, step: &Finished<'_>, port: &str) -> Result<Option<Stored<'_>>, WorkbenchError> {
-        match step.state.started.as_ref().and_then(|started| started.inputs.get(port)) {
-            Some(hash) => self.open(*hash),
-            None => Ok(None),
-        }
-    }
-
-    /// Returns the event with which the step ended, here or in the run whose result was reused.
-    fn finished(&self, index: usize, state: &StepState) -> Result<Option<StepFinished>, WorkbenchError> {
-        let there = match state.reused {
-            Some(source) => self.store.read_event(source.flow_id, source.position)?,
-            None => None,
-        };
-        let of = |event: &FlowEvent| match &event.kind {
-            FlowEventKind::StepFinished(finished) => Some(finished.clone()),
-            _ => None,
-        };
-        Ok(match there {
-            Some(event) => of(&event),
-            None => self.events.iter().rev().filter_map(of).find(|finished| finished.step_index == index),
-        })
     }
 }
 
-/// Returns what a step made of a row, of which the row `at` of its output came.
-fn kept(
-    input: &Stored<'_>,
-    before: &[Value],
-    main: &Stored<'_>,
-    at: usize,
-    alike: usize,
-) -> Result<Kept, WorkbenchError> {
-    let after = main.row(at).map_err(WorkbenchError::Artifact)?.unwrap_or_default();
-    let new = main
-        .columns()
-        .iter()
-        .zip(after)
-        .filter(|(column, value)| input.index_of(&column.name).and_then(|index| before.get(index)) != Some(value));
-    let values: Map<String, Value> = new.map(|(column, value)| (column.name.to_string(), value)).collect();
-    Ok(Kept { row: at, values, alike })
+/// A step that takes rows at a port.
+struct Passing<'p, 'a> {
+    ran: &'p Ran<'a>,
+    links: &'p Links<'a>,
+    port: &'p str,
+    input: &'p Stored<'a>,
+    main: &'p Stored<'a>,
+}
+
+impl Passing<'_, '_> {
+    fn pass(&self, row: usize, passed: &mut Passed) -> Result<(), WorkbenchError> {
+        let Some(values) = self.input.row(row).map_err(WorkbenchError::Artifact)? else { return Ok(()) };
+        let onward = self.links.onward(self.port, row, &values, self.main)?;
+        if !onward.rows.is_empty() {
+            let shown = onward.rows.iter().take(MOST_ROWS);
+            let kept = match self.links {
+                Links::Grouped { keys, .. } => {
+                    let of: Vec<&str> = keys.from().iter().map(|column| &*self.input.columns()[*column].name).collect();
+                    let group = shown.map(|at| self.grouped(*at, &of)).collect::<Result<_, _>>()?;
+                    StepOutcome::Grouped(group)
+                }
+                Links::Joined(join) => {
+                    let kept = shown.enumerate();
+                    StepOutcome::Kept(
+                        kept.map(|(nth, at)| self.joined(join, &values, *at, nth)).collect::<Result<_, _>>()?,
+                    )
+                }
+                _ => {
+                    StepOutcome::Kept(shown.map(|at| self.kept(&values, *at, onward.alike)).collect::<Result<_, _>>()?)
+                }
+            };
+            passed.tell(kept, Some(MAIN_OUTPUT));
+        }
+        let rejected = match self.links {
+            Links::Recorded { outcomes, .. } => outcomes.rejects.of_row(row),
+            _ => 0..0,
+        };
+        for at in rejected.clone() {
+            let rejects = self.ran.output(REJECTS)?;
+            let reason = rejects.as_ref().map(|rejects| reason_in(rejects, at)).transpose()?.flatten();
+            let reason = reason.unwrap_or_else(|| "no reason was recorded".to_owned());
+            passed.tell(StepOutcome::Rejected(reason), Some(REJECTS));
+        }
+        if onward.rows.is_empty() && rejected.is_empty() {
+            passed.end(match self.links {
+                Links::Joined(join) => self.unmatched(join, &values)?,
+                _ => reason::of_dropped(self.ran, self.input, &values, self.main)?,
+            });
+        }
+        passed.add(MAIN_OUTPUT, onward.rows);
+        passed.add(REJECTS, rejected);
+        Ok(())
+    }
+
+    /// Returns what the step made of a row, of which the row `at` of its output came.
+    fn kept(&self, before: &Row, at: usize, alike: usize) -> Result<Kept, WorkbenchError> {
+        let after = self.main.row(at).map_err(WorkbenchError::Artifact)?.unwrap_or_default();
+        let was = |name: &str| self.input.index_of(name).and_then(|index| before.get(index));
+        let (mut values, mut replaced) = (Map::new(), Map::new());
+        for (column, value) in self.main.columns().iter().zip(after) {
+            let name = &*column.name;
+            match was(name) {
+                Some(before) if *before == value => continue,
+                Some(before) => drop(replaced.insert(name.to_owned(), before.clone())),
+                None => {}
+            }
+            values.insert(name.to_owned(), value);
+        }
+        Ok(Kept { row: at, values, replaced, alike, partner: None })
+    }
+
+    fn grouped(&self, at: usize, by: &[&str]) -> Result<Group, WorkbenchError> {
+        let values = self.main.row(at).map_err(WorkbenchError::Artifact)?.unwrap_or_default();
+        let members =
+            self.links.back(MAIN_OUTPUT, at, &values, self.main)?.iter().map(|parents| parents.rows.len()).sum();
+        let key: Map<String, Value> = cells(self.main, &values, by).into_iter().collect();
+        let measures = self.main.columns().iter().zip(&values).filter(|(column, _)| !by.contains(&&*column.name));
+        let values = measures.map(|(column, value)| (column.name.to_string(), value.clone())).collect();
+        Ok(Group { row: at, key, members, values })
+    }
+
+    /// Returns what a join made of a row, the row `at` of its output, which is the `nth` for the row.
+    fn joined(&self, join: &Join<'_>, values: &Row, at: usize, nth: usize) -> Result<Kept, WorkbenchError> {
+        let mut kept = self.kept(values, at, 1)?;
+        if self.port == join.left.0 {
+            if join.has_both() {
+                let partners = join.partners(values)?;
+                let row = partners.as_ref().and_then(|rows| rows.get(nth).copied());
+                let missing = partners.is_some_and(|rows| rows.is_empty());
+                kept.partner = Some(Partner { of: self.right(join), row, missing });
+            }
+            return Ok(kept);
+        }
+        let of_left = self.links.back(MAIN_OUTPUT, at, &self.main_row(at)?, self.main)?;
+        let row = of_left.iter().find(|parents| parents.port == join.left.0).and_then(|parents| parents.rows.first());
+        kept.partner = Some(Partner { of: self.ran.wired(join.left.0), row: row.copied(), missing: false });
+        Ok(kept)
+    }
+
+    fn main_row(&self, at: usize) -> Result<Row, WorkbenchError> {
+        Ok(self.main.row(at).map_err(WorkbenchError::Artifact)?.unwrap_or_default())
+    }
+
+    /// Returns what the flow names as the second table.
+    fn right(&self, join: &Join<'_>) -> String {
+        match (&join.right, &join.file) {
+            (Some((port, _)), _) => self.ran.wired(port),
+            (None, Some(file)) => file.clone(),
+            (None, None) => "the other table".to_owned(),
+        }
+    }
+
+    /// Says why a row of a join did not come out, or what it did there.
+    fn unmatched(&self, join: &Join<'_>, values: &Row) -> Result<StepOutcome, WorkbenchError> {
+        let is_left = self.port == join.left.0;
+        let key = if is_left { join.keys.from() } else { join.keys.to() };
+        let key: Vec<(&str, &Value)> = key
+            .iter()
+            .map(|column| (&*self.input.columns()[*column].name, values.get(*column).unwrap_or(&Value::Null)))
+            .collect();
+        let found: Map<String, Value> =
+            key.iter().map(|(name, value)| ((*name).to_owned(), (*value).clone())).collect();
+        let told = |words: String| StepOutcome::Dropped(vec![WhyDropped::Told { words, values: found }]);
+        let spelled_key: Vec<String> = key.iter().map(|(name, value)| format!("{name} {}", spelled(value))).collect();
+        let spelled_key = spelled_key.join(" and ");
+        if let Some((name, _)) = key.iter().find(|(_, value)| value.is_null())
+            && (!is_left || join.how != HowJoined::Anti)
+        {
+            return Ok(told(format!("{name} has no value, which equals nothing")));
+        }
+        let other = if is_left { self.right(join) } else { self.ran.wired(join.left.0) };
+        if !is_left && !join.has_both() {
+            let matched = join.partners_of_right(values)?.len();
+            if matched > 0 {
+                let what = if join.how == HowJoined::Semi { "kept" } else { "dropped" };
+                return Ok(StepOutcome::Used(format!(
+                    "with {spelled_key}, the step {what} {matched} rows of `{other}`"
+                )));
+            }
+        }
+        if is_left && join.how == HowJoined::Anti {
+            let partners = join.partners(values)?.unwrap_or_default();
+            let row = partners.first().map_or_else(|| "a row".to_owned(), |row| format!("row {}", row + 1));
+            return Ok(told(format!("{spelled_key}; {row} of `{other}` has this key, and `how` is `anti`")));
+        }
+        Ok(told(format!("{spelled_key}; no row of `{other}` has this key")))
+    }
 }
 
 /// Returns the reason in a row of rejects: the last column that is called so, because the rejects may have those of the input.

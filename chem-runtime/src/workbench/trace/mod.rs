@@ -1,18 +1,24 @@
 //! Follows a record through a run, to the step that dropped it: `chem trace`.
 //!
-//! What came out of a row step for a row is in the outcomes that the step recorded. A step type that selects rows, such as a
-//! sort, is followed by the values of the row, which its output has unchanged. No other step is followed: the trace says so.
+//! What came out of a row step for a row is in the outcomes that the step recorded. Of other step types, a
+//! [`Descent`](crate::step::Descent) says how their rows come from those of their inputs, and the tables say from which. What a
+//! program answers is not followed: the trace ends where the program was given the record.
 //!
+//! - `back` follows a row of a result back to the records from which it comes.
 //! - `find` finds the record among those that the sources of the run read.
-//! - `tables` reads single rows of stored tables.
+//! - `tables` reads single rows of stored tables, and `step` has what is known of a step that ran.
+//! - `links` says which rows of a step's outputs come from which rows of its inputs.
 //! - `follow` says what became of a row in a step, and `reason` why a step dropped it. `parameters` has what both show.
 //! - `describe` formats a trace as JSON, and `words` says it in words.
 
+mod back;
 mod describe;
 mod find;
 mod follow;
+mod links;
 mod parameters;
 mod reason;
+mod step;
 mod tables;
 mod words;
 
@@ -21,13 +27,12 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Map, Value};
 
 use self::find::find;
-use self::follow::Run;
+use self::step::{Run, parts};
 pub use self::words::InWords;
 use super::WorkbenchError;
-use super::facts::step_of;
 use crate::event::{FlowEvent, FlowId};
 use crate::flow::{FlowInstance, StepStatus};
-use crate::step::{MAIN_OUTPUT, Registry};
+use crate::step::Registry;
 use crate::store::EventStore;
 
 /// The maximum number of records that a trace follows.
@@ -96,6 +101,8 @@ pub struct StepTrace {
     pub uses: String,
     /// What became of the record.
     pub outcome: StepOutcome,
+    /// Whether the way of the record ends here: no later step takes what came out for it.
+    pub last: bool,
 }
 
 /// What became of a record in a step.
@@ -103,6 +110,10 @@ pub struct StepTrace {
 pub enum StepOutcome {
     /// The record came out, in these rows.
     Kept(Vec<Kept>),
+    /// The record went into these groups of rows.
+    Grouped(Vec<Group>),
+    /// The step used the record to select rows of another table: what it did to them.
+    Used(String),
     /// The step rejected the record for this reason.
     Rejected(String),
     /// The step dropped the record.
@@ -111,6 +122,8 @@ pub enum StepOutcome {
     Merged {
         /// The values of the other record that identify it: its name, its number, and its SMILES.
         into: Map<String, Value>,
+        /// The index of its row in the main output, from 0.
+        row: usize,
         /// The column or key in which both are equal.
         by: String,
     },
@@ -129,8 +142,36 @@ pub struct Kept {
     pub row: usize,
     /// The values that the step computed or changed, by column.
     pub values: Map<String, Value>,
+    /// The values that the row had before, of columns whose values the step changed.
+    pub replaced: Map<String, Value>,
     /// The number of rows of the input that have the same values: more than 1 if the row may be that of another record.
     pub alike: usize,
+    /// The row of the other table, if the step joined two.
+    pub partner: Option<Partner>,
+}
+
+/// The row with which a row was joined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partner {
+    /// The output or the file that has the other row, as the flow names it.
+    pub of: String,
+    /// The index of the row, from 0; `None` if it is not known, or if there is none.
+    pub row: Option<usize>,
+    /// Whether the other table has no row with the key.
+    pub missing: bool,
+}
+
+/// A group of rows that became one row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// The index of the row in the main output, from 0.
+    pub row: usize,
+    /// The values that are equal in the group, by column.
+    pub key: Map<String, Value>,
+    /// The number of rows in the group.
+    pub members: usize,
+    /// The values that were computed for the group, by column.
+    pub values: Map<String, Value>,
 }
 
 /// Why a step dropped a record.
@@ -146,6 +187,13 @@ pub enum WhyDropped {
         columns: BTreeMap<String, Value>,
         /// The values of the flow parameters in the condition.
         params: BTreeMap<String, Value>,
+    },
+    /// The step says why.
+    Told {
+        /// The reason.
+        words: String,
+        /// The values from which it follows, by name.
+        values: Map<String, Value>,
     },
     /// The step drops such records. What it did follows from these.
     Parameters {
@@ -178,33 +226,101 @@ pub fn trace(
     Ok(Trace { flow_id: instance.flow_id(), records: records.collect::<Result<_, WorkbenchError>>()?, more })
 }
 
+/// From which records a row of a step's output comes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ancestry {
+    /// The id of the run.
+    pub flow_id: FlowId,
+    /// The output with the row: the id of the step, or `step.output` for another output than the main one.
+    pub of: String,
+    /// The step type.
+    pub uses: String,
+    /// The index of the row, from 0.
+    pub row: usize,
+    /// The values of the row, by column.
+    pub values: Map<String, Value>,
+    /// The steps on the way back, the last one first, each for every row that was followed.
+    pub steps: Vec<Ancestor>,
+    /// The records from which the row comes. At most 20.
+    pub sources: Vec<ReadRecord>,
+    /// The number of further rows and records that were not followed back.
+    pub more: usize,
+}
+
+/// From which rows of its inputs a step made a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ancestor {
+    /// The id of the step.
+    pub step: String,
+    /// The step type.
+    pub uses: String,
+    /// The output with the row.
+    pub output: String,
+    /// The index of the row, from 0.
+    pub row: usize,
+    /// What the row was made from.
+    pub from: CameFrom,
+}
+
+/// What a row was made from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CameFrom {
+    /// Rows of the inputs.
+    Rows(Vec<Parent>),
+    /// It is not known, for this reason.
+    Unknown(String),
+}
+
+/// Rows of an input from which a row was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    /// The output that has the rows, as `step` or `step.output`.
+    pub of: String,
+    /// The indices of the first rows, from 0. At most 50.
+    pub rows: Vec<usize>,
+    /// The number of rows.
+    pub count: usize,
+    /// Whether the row was made from all of them; otherwise from one of them, which are equal.
+    pub all: bool,
+}
+
+/// Follows the row `number`, from 1, of an output of the run back to the records from which it comes. `of` is the output, as
+/// `step` or `step.output`; by default it is that of the last step that has a table.
+///
+/// # Errors
+/// Fails if there is no such step, table or row, or if the store cannot be read.
+pub fn ancestry(
+    store: &dyn EventStore,
+    registry: &Registry,
+    instance: &FlowInstance,
+    events: &[FlowEvent],
+    of: Option<&str>,
+    number: u64,
+) -> Result<Ancestry, WorkbenchError> {
+    back::ancestry(&Run::new(store, registry, instance, events), of, number)
+}
+
 /// Follows a row of an output of the step at `source` through the later steps. `row` is its index, with the name of the output.
-fn followed(run: &Run<'_>, source: usize, row: (&str, usize)) -> Result<Vec<StepTrace>, WorkbenchError> {
-    let facts = run.facts();
-    let Some(read) = facts.step_ids.get(source) else { return Ok(Vec::new()) };
+fn followed<'a>(run: &'a Run<'a>, source: usize, row: (&'static str, usize)) -> Result<Vec<StepTrace>, WorkbenchError> {
+    let Some(read) = run.recorded().get(source) else { return Ok(Vec::new()) };
     // The rows of each output that come from the record, by step and output.
-    let mut rows: HashMap<(String, String), Vec<usize>> = HashMap::new();
-    rows.insert((read.clone(), row.0.to_owned()), vec![row.1]);
+    let mut rows: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+    rows.insert((&read.id, row.0), vec![row.1]);
     let mut steps = Vec::new();
     for (index, recorded) in run.recorded().iter().enumerate().skip(source + 1) {
-        let taken: Vec<(&str, &Vec<usize>)> = recorded
-            .inputs
-            .iter()
-            .filter_map(|(port, wire)| {
-                let output = wire.split_once('.').map_or(MAIN_OUTPUT, |(_, output)| output);
-                Some((port.as_str(), rows.get(&(step_of(wire).to_owned(), output.to_owned()))?))
-            })
-            .collect();
+        let taken: Vec<(&str, &Vec<usize>)> =
+            recorded.inputs.iter().filter_map(|(port, wire)| Some((port.as_str(), rows.get(&parts(wire))?))).collect();
         if taken.is_empty() {
             continue;
         }
         let passed = run.pass(index, &taken)?;
         for (output, out) in passed.rows.into_iter().filter(|(_, rows)| !rows.is_empty()) {
-            rows.insert((recorded.id.clone(), output.to_owned()), out);
+            rows.insert((&recorded.id, output), out);
         }
-        steps.extend(passed.outcomes.into_iter().map(|outcome| StepTrace {
+        steps.extend(passed.outcomes.into_iter().map(|(outcome, output)| StepTrace {
             step: recorded.id.clone(),
             uses: recorded.uses.clone(),
+            last: output.is_none_or(|output| !run.is_taken(index, output)),
             outcome,
         }));
     }

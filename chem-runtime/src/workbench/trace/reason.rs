@@ -3,40 +3,62 @@
 use serde_json::{Map, Value};
 
 use super::parameters::{cells, plain_params, texts_of};
+use super::step::Ran;
 use super::tables::Stored;
 use super::{StepOutcome, WhyDropped};
-use crate::event::RecordedStep;
-use crate::flow::StepState;
-use crate::step::{Expression, ParamType, ParamValue as _, RowsSpec, StepSpec, Structures, Verdict};
+use crate::step::{DroppedRow, Explanation, Expression, ParamType, ParamValue as _, RowsSpec, Verdict};
 use crate::workbench::WorkbenchError;
 use crate::workbench::tables::Row;
 
-/// The step type that merges records: its parameter `by` says which are equal.
-const DEDUPLICATE: &str = "molecules.deduplicate";
-
-/// Returns why a row step dropped a row.
-pub(super) fn of_row_step(
-    spec: &StepSpec,
-    recorded: &RecordedStep,
-    state: &StepState,
+/// Returns what became of a row that did not come out of a step.
+pub(super) fn of_dropped(
+    ran: &Ran<'_>,
     input: &Stored<'_>,
     row: &Row,
-) -> Vec<WhyDropped> {
+    main: &Stored<'_>,
+) -> Result<StepOutcome, WorkbenchError> {
+    let (spec, params) = (ran.spec, &ran.recorded.params);
     let condition = spec.params.iter().find(|param| param.ty.make() == ParamType::Expression);
-    let hashed = state.started.as_ref().map(|started| &started.params);
+    let hashed = ran.state.started.as_ref().map(|started| &started.params);
     let condition = condition.and_then(|param| Expression::read(hashed?.get(param.name)?).ok());
     let failing = condition.map(|condition| failing(&condition, input, row)).unwrap_or_default();
     if !failing.is_empty() {
-        return failing;
+        return Ok(StepOutcome::Dropped(failing));
+    }
+    if let (Ok(definition), Some(table)) = (ran.definition(), input.table_of(row)) {
+        let kept = |columns: &[&str]| Ok(main.only(columns)?);
+        match definition.explain(&DroppedRow::new(&table, input.rows(), &kept)) {
+            Ok(None) => {}
+            Ok(Some(Explanation::Because { words, values })) => {
+                return Ok(StepOutcome::Dropped(vec![WhyDropped::Told { words, values }]));
+            }
+            Ok(Some(Explanation::DuplicateOf { row, by })) => {
+                let values = main.row(row).map_err(WorkbenchError::Artifact)?.unwrap_or_default();
+                let into = cells(main, &values, ["name", "record", "smiles", "copies"]).into_iter().collect();
+                return Ok(StepOutcome::Merged { into, row, by });
+            }
+            Err(error) => {
+                let words = format!("the reason cannot be computed: {error}");
+                return Ok(StepOutcome::Dropped(vec![WhyDropped::Told { words, values: Map::new() }]));
+            }
+        }
     }
     let columns = match spec.rows {
         Some(RowsSpec::Columns(columns)) => columns,
         _ => &[],
     };
-    let columns =
-        columns.iter().map(|name| (*name).to_owned()).chain(texts_of(spec, &recorded.params, &[ParamType::Column]));
+    let columns = columns.iter().map(|name| (*name).to_owned()).chain(texts_of(spec, params, &[ParamType::Column]));
     let columns = cells(input, row, columns);
-    vec![WhyDropped::Parameters { params: plain_params(spec, &recorded.params), columns }]
+    Ok(StepOutcome::Dropped(vec![WhyDropped::Parameters { params: plain_params(spec, params), columns }]))
+}
+
+/// Spells a value in a sentence.
+pub(super) fn spelled(value: &Value) -> String {
+    match value {
+        Value::Null => "missing".to_owned(),
+        Value::String(text) => format!("`{text}`"),
+        other => other.to_string(),
+    }
 }
 
 /// Returns the parts of a condition that do not hold for a row; empty if it holds.
@@ -105,58 +127,6 @@ fn conjuncts(condition: &str) -> Vec<&str> {
     }
     parts.push(condition[start..].trim());
     parts
-}
-
-/// Returns what became of a row that a step which selects rows did not keep.
-pub(super) fn of_selection(
-    spec: &StepSpec,
-    recorded: &RecordedStep,
-    input: &Stored<'_>,
-    row: &Row,
-    main: &Stored<'_>,
-) -> Result<StepOutcome, WorkbenchError> {
-    if recorded.uses == DEDUPLICATE
-        && let Some(merged) = merged(recorded, input, row, main)?
-    {
-        return Ok(merged);
-    }
-    let columns = cells(input, row, texts_of(spec, &recorded.params, &[ParamType::Column]));
-    Ok(StepOutcome::Dropped(vec![WhyDropped::Parameters { params: plain_params(spec, &recorded.params), columns }]))
-}
-
-/// Returns the record that was kept in place of another; `None` if it is not found.
-fn merged(
-    recorded: &RecordedStep,
-    input: &Stored<'_>,
-    row: &Row,
-    main: &Stored<'_>,
-) -> Result<Option<StepOutcome>, WorkbenchError> {
-    let (Some(smiles), Some(there)) = (input.index_of("smiles"), main.index_of("smiles")) else { return Ok(None) };
-    let Some(Value::String(smiles)) = row.get(smiles) else { return Ok(None) };
-    // Equal SMILES are equal molecules, which have equal InChIKeys.
-    let same = main.equal(&[there], &[&Value::from(smiles.as_str())]).map_err(WorkbenchError::Artifact)?;
-    let (found, by) = match same.first() {
-        Some(found) => (Some(*found), "smiles"),
-        None if recorded.params.get("by").and_then(Value::as_str) == Some("smiles") => (None, "smiles"),
-        None => (same_key(smiles, there, main)?, "InChIKey"),
-    };
-    let Some(found) = found else { return Ok(None) };
-    let values = main.row(found).map_err(WorkbenchError::Artifact)?.unwrap_or_default();
-    let into: Map<String, Value> = cells(main, &values, ["name", "record", "smiles", "copies"]).into_iter().collect();
-    Ok(Some(StepOutcome::Merged { into, by: by.to_owned() }))
-}
-
-/// Returns the row of a table that has the InChIKey of a SMILES.
-fn same_key(smiles: &str, column: usize, main: &Stored<'_>) -> Result<Option<usize>, WorkbenchError> {
-    let Some(structures) = Structures::linked() else { return Ok(None) };
-    let Some(key) = (structures.inchi_key)(smiles) else { return Ok(None) };
-    let copies = main.index_of("copies");
-    // A record that was kept in place of others has at least two copies.
-    let several = |row: &Row| {
-        copies.and_then(|copies| row.get(copies)?.as_u64()).is_none_or(|copies| copies > 1)
-            && row.get(column).and_then(Value::as_str).and_then(structures.inchi_key).is_some_and(|found| found == key)
-    };
-    Ok(main.matching(None, several).map_err(WorkbenchError::Artifact)?.first().copied())
 }
 
 #[cfg(test)]

@@ -2,10 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::{Kept, ReadRecord, StepOutcome, StepTrace, WhyDropped};
+use super::{
+    Ancestor, Ancestry, CameFrom, Group, Kept, Parent, Partner, ReadRecord, StepOutcome, StepTrace, WhyDropped,
+};
 
 /// The maximum number of values of a row that are named.
 const MOST_VALUES: usize = 8;
+/// The maximum number of rows that are named.
+const MOST_ROWS: usize = 5;
 /// The longest value to show, in characters.
 const SHOWN: usize = 80;
 
@@ -25,6 +29,11 @@ impl InWords {
 
     fn went_on(text: String) -> Self {
         Self { end: None, text }
+    }
+
+    /// Returns both parts as one text.
+    pub fn plain(&self) -> String {
+        format!("{}{}", self.end.unwrap_or_default(), self.text)
     }
 }
 
@@ -62,14 +71,24 @@ impl StepTrace {
     pub fn words(&self) -> InWords {
         let step = &self.step;
         match &self.outcome {
-            StepOutcome::Kept(rows) => InWords::went_on(rows.iter().map(kept).collect::<Vec<_>>().join("; ")),
+            StepOutcome::Kept(rows) => {
+                let last = if self.last { "in the result: " } else { "" };
+                InWords::went_on(format!("{last}{}", some(rows, kept)))
+            }
+            StepOutcome::Grouped(groups) => {
+                let last = if self.last { "in the result: " } else { "" };
+                InWords::went_on(format!("{last}{}", some(groups, grouped)))
+            }
+            StepOutcome::Used(what) => InWords::went_on(what.clone()),
             StepOutcome::Rejected(reason) => InWords::ended("rejected", format!(": {reason}")),
             StepOutcome::Dropped(why) => {
                 let why: Vec<String> = why.iter().map(dropped).collect();
                 InWords::ended("dropped", format!(" by `{step}`: {}", why.join("; ")))
             }
-            StepOutcome::Merged { into, by } => {
-                let text = format!(" by `{step}`, which kept the record with the same {by}: {}", values(into));
+            StepOutcome::Merged { into, row, by } => {
+                let into = values(into);
+                let text =
+                    format!(" by `{step}`, which kept the record with the same {by}: {into}, in row {}", row + 1);
                 InWords::ended("merged", text)
             }
             StepOutcome::Given(files) if files.is_empty() => InWords::went_on("given to this step".to_owned()),
@@ -84,13 +103,80 @@ impl StepTrace {
     }
 }
 
-fn kept(Kept { row, values: new, alike }: &Kept) -> String {
-    let made = if new.is_empty() { String::new() } else { format!(": {}", values(new)) };
+impl Ancestry {
+    /// Returns the name of the row: ``row 3 of `best` ``.
+    pub fn place(&self) -> String {
+        format!("row {} of `{}`", self.row + 1, self.of)
+    }
+}
+
+impl Ancestor {
+    /// Says from which rows the row comes.
+    pub fn words(&self) -> InWords {
+        let row = self.row + 1;
+        InWords::went_on(match &self.from {
+            CameFrom::Unknown(reason) => format!("row {row}: the inputs were {reason}"),
+            CameFrom::Rows(parents) if parents.is_empty() => format!("row {row} comes from no row that is known"),
+            CameFrom::Rows(parents) => {
+                let from: Vec<String> = parents.iter().map(parent).collect();
+                format!("row {row} comes from {}", from.join(" and "))
+            }
+        })
+    }
+}
+
+fn parent(Parent { of, rows, count, all }: &Parent) -> String {
+    let mut named: Vec<String> = rows.iter().take(MOST_ROWS).map(|row| (row + 1).to_string()).collect();
+    if *count > named.len() {
+        named.push("…".to_owned());
+    }
+    let named = named.join(", ");
+    match (count, all) {
+        (1, _) => format!("row {named} of `{of}`"),
+        (_, true) => format!("{count} rows of `{of}`: {named}"),
+        (_, false) => format!("one of {count} equal rows of `{of}`: {named}"),
+    }
+}
+
+/// Names the first of several rows or groups.
+fn some<T>(all: &[T], one: fn(&T) -> String) -> String {
+    let mut parts: Vec<String> = all.iter().take(MOST_ROWS).map(one).collect();
+    if all.len() > MOST_ROWS {
+        parts.push(format!("{} more rows", all.len() - MOST_ROWS));
+    }
+    parts.join("; ")
+}
+
+fn grouped(Group { row, key, members, values: measures }: &Group) -> String {
+    let of = match (members, key.is_empty()) {
+        (_, true) => format!("one of all {members} rows"),
+        (1, false) => format!("the only row with {}", values(key)),
+        (_, false) => format!("one of {members} rows with {}", values(key)),
+    };
+    let made = if measures.is_empty() { String::new() } else { format!(": {}", values(measures)) };
+    format!("{of}, which became row {}{made}", row + 1)
+}
+
+fn kept(Kept { row, values: new, replaced, alike, partner }: &Kept) -> String {
+    let partner = match partner {
+        None => String::new(),
+        Some(Partner { of, missing: true, .. }) => format!(" without a row of `{of}`, which has none with this key"),
+        Some(Partner { of, row: Some(row), .. }) => format!(" with row {} of `{of}`", row + 1),
+        Some(Partner { of, row: None, .. }) => format!(" with `{of}`"),
+    };
+    // A new column without a value says nothing of the row.
+    let new: Map<String, Value> = new
+        .iter()
+        .filter(|(name, value)| !value.is_null() || replaced.contains_key(*name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let made = if new.is_empty() { String::new() } else { format!(": {}", values(&new)) };
+    let before = if replaced.is_empty() { String::new() } else { format!(", before {}", values(replaced)) };
     let alike = match alike {
         0 | 1 => String::new(),
         alike => format!(" ({alike} rows with these values, so the row may be that of another record)"),
     };
-    format!("row {}{alike}{made}", row + 1)
+    format!("row {}{partner}{alike}{made}{before}", row + 1)
 }
 
 fn dropped(why: &WhyDropped) -> String {
@@ -104,6 +190,7 @@ fn dropped(why: &WhyDropped) -> String {
             let limits = if params.is_empty() { String::new() } else { format!(" with {limits}") };
             format!("{found}, and `{condition}` does not hold{limits}")
         }
+        WhyDropped::Told { words, .. } => words.clone(),
         WhyDropped::Parameters { params, columns } => {
             let found = values(&columns.clone().into_iter().collect());
             let found = if columns.is_empty() { String::new() } else { format!("{found}; ") };

@@ -10,6 +10,7 @@ use super::sort::{AS_TEXT, refuse_numbers_in_text, refuse_two_spellings};
 use crate::cancel::{self, Interrupted};
 use crate::prelude::*;
 use crate::records::{Key, column_index, column_indices, key_of};
+use crate::step::{Descent, Grouping};
 
 /// Aggregates each group of rows into one row, with counts, means and other measures.
 ///
@@ -45,7 +46,7 @@ use crate::records::{Key, column_index, column_indices, key_of};
 ///   numbers. Or a column of `by` is text and contains one number in two spellings, such as `5` and `5.0`.
 /// - Two columns would have the same name, or `values` is empty.
 /// - A sum of integers does not fit into 64 bits, or a result is not finite.
-#[step("table.aggregate", version = 2, columns = aggregated, check = can_aggregate)]
+#[step("table.aggregate", version = 2, columns = aggregated, check = can_aggregate, descent = descent)]
 pub fn aggregate_table(
     table: Input<Stream<Table>>,
     /// The columns to group by.
@@ -105,6 +106,10 @@ fn can_aggregate(step: &AggregateTable, _: &ColumnContext<'_>) -> Vec<Misfit> {
 fn aggregated(step: &AggregateTable, _: &ColumnContext<'_>) -> Columns {
     let groups = Columns::known(step.by.iter().map(ColumnName::as_str));
     groups.with(step.values.iter().map(Aggregate::column_name))
+}
+
+fn descent(step: &AggregateTable) -> Descent<'_> {
+    Descent::Grouped(Grouping::By(step.by.iter().map(ColumnName::as_str).collect()))
 }
 
 /// Returns the rows of each group.

@@ -10,7 +10,7 @@ use self::matching::{Keys, name_beside};
 use super::file::TableFile;
 use crate::prelude::*;
 use crate::records::{DeclaredType, RecordFile, RecordText, TableText, column_indices};
-use crate::step::{Columns, PathPart, Streamed};
+use crate::step::{Columns, Descent, HowJoined, Joined, PathPart, Streamed};
 
 /// Joins a table, or molecules, with another table on equal values in the columns `on`.
 ///
@@ -54,7 +54,7 @@ use crate::step::{Columns, PathPart, Streamed};
 /// - The file cannot be read, or has a record that cannot be used; or a column contains both fractions and numbers that are
 ///   too long to be compared exactly.
 /// - The result would have more than 20,000,000 rows.
-#[step("table.join", version = 4, columns = columns_of_join, check = can_join)]
+#[step("table.join", version = 4, columns = columns_of_join, check = can_join, descent = descent)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn join_table(
     left: Input<Stream<Dataset>>,
@@ -249,6 +249,20 @@ fn wrong_with_file(step: &JoinTable, context: &ColumnContext<'_>) -> Vec<Misfit>
         |(at, name): (usize, &ColumnName)| file.no_column(param, name.as_str(), &there).at(PathPart::Index(at));
     misfits.extend(missing.map(misfit));
     misfits
+}
+
+fn descent(step: &JoinTable) -> Descent<'_> {
+    Descent::Joined(Joined {
+        on: step.on.iter().map(ColumnName::as_str).collect(),
+        right_on: step.right_on.as_ref().unwrap_or(&step.on).iter().map(ColumnName::as_str).collect(),
+        how: match step.how.as_str() {
+            "left" => HowJoined::Left,
+            "semi" => HowJoined::Semi,
+            "anti" => HowJoined::Anti,
+            _ => HowJoined::Inner,
+        },
+        file: step.file.as_ref().map(|file| file.as_str()),
+    })
 }
 
 /// Returns the columns of the left table, followed by those of the right table that are not joined on.

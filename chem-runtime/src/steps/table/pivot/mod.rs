@@ -11,6 +11,7 @@ use super::aggregate::{Aggregate, Measure, groups};
 use super::sort::{AS_TEXT, refuse_numbers_in_text, refuse_two_spellings};
 use crate::prelude::*;
 use crate::records::{cell_text, column_index, column_indices};
+use crate::step::{Descent, Grouping};
 
 /// The maximum number of new columns.
 const MAX_COLUMNS: usize = 10_000;
@@ -59,7 +60,7 @@ const MAX_CELLS: usize = 50_000_000;
 /// - A numeric measure is applied to text or booleans; or `min` or `max` to text that is mostly numbers. Or a kept column is
 ///   text and contains one number in two spellings, such as `5` and `5.0`.
 /// - There would be more than 10,000 new columns, or more than 50,000,000 cells.
-#[step("table.pivot", version = 1, columns = columns_of_pivot, check = can_pivot)]
+#[step("table.pivot", version = 1, columns = columns_of_pivot, check = can_pivot, descent = descent)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn pivot_table(
     table: Input<Table>,
@@ -247,6 +248,13 @@ fn can_pivot(step: &PivotTable, context: &ColumnContext<'_>) -> Vec<Misfit> {
     let (plan, input) = (step.plan(), context.first_input());
     let found = plan.alone().and_then(|()| input.names().map_or(Ok(()), |there| plan.against(there)));
     found.err().into_iter().collect()
+}
+
+fn descent(step: &PivotTable) -> Descent<'_> {
+    Descent::Grouped(match &step.keep {
+        Some(keep) => Grouping::By(keep.iter().map(ColumnName::as_str).collect()),
+        None => Grouping::AllBut(vec![step.name.as_str(), step.value.as_str()]),
+    })
 }
 
 /// Returns the kept columns and those in `names`. Which columns the rows name is known only when the flow runs.

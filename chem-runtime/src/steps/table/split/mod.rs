@@ -12,6 +12,7 @@ use self::assign::{Sizes, in_order, of_groups, shuffled};
 use super::sort::{compare, refuse_numbers_in_text, refuse_two_spellings};
 use crate::prelude::*;
 use crate::records::{Key, column_index, column_indices, key_of, sort_rows};
+use crate::step::Descent;
 
 /// Divides the rows of a table, or molecules, into parts such as `train` and `test`, or into folds.
 ///
@@ -54,7 +55,7 @@ use crate::records::{Key, column_index, column_indices, key_of, sort_rows};
 /// - A part would have no rows. With `stratify`, a combination of values has fewer rows than there are parts.
 /// - The column `order` has a missing value, or is text that contains mostly numbers. Or a column of `stratify` or `group` is
 ///   text and contains one number in two spellings.
-#[step("table.split", version = 1, selects, columns = columns_of_split, check = can_split)]
+#[step("table.split", version = 1, columns = columns_of_split, check = can_split, descent = descent)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn split_rows(
     table: Input<Dataset>,
@@ -124,6 +125,10 @@ pub fn split_rows(
         None => Values::texts(assigned.iter().map(|part| names[*part].as_str())),
     };
     Ok(table.with_columns([(Column::new(&column, data.ty()), data)])?)
+}
+
+fn descent(_: &SplitRows) -> Descent<'_> {
+    Descent::Every
 }
 
 const ONE_SPELLING: &str = "make the spellings equal with `table.compute`";
