@@ -61,6 +61,9 @@ use proc_macro::TokenStream;
 ///   `fn(&First) -> Descent<'_>` that says from which. `chem trace` then follows records through it;
 /// - `explain = function` for a step that drops rows: a `fn(&First, &DroppedRow<'_>) -> Result<Option<Explanation>, StepError>`
 ///   that says why one did not come out, for `chem trace`;
+/// - `written = function` for a source that reads records from files: a
+///   `fn(&First, &[SourceRecord<'_>], &Files) -> Result<Vec<Option<WrittenRecord>>, StepError>` that finds them there again, for
+///   `chem trace`;
 /// - `new = false` omits `new` and `with_…` (see below), if the author writes a `new`.
 ///
 /// # The arguments, in any order

@@ -1,7 +1,8 @@
 //! Measures the explorer on a large store: `cargo bench -p chem-tests --bench explorer`.
 //!
 //! Fills an SQLite file with many runs (`CHEM_BENCH_RUNS`, 10,000) and a table (`CHEM_BENCH_ROWS`, 1,000,000), starts `chem ui`
-//! on it, and asks for pages from the first byte of the request to the last of the answer, one after the other.
+//! on it, and asks for pages from the first byte of the request to the last of the answer, one after the other. Then `chem trace`
+//! follows a record of a table of so many rows through six steps, in a process of its own.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -69,6 +70,10 @@ fn main() {
         let met = if took <= Duration::from_millis(goal) { "yes" } else { "no" };
         println!("| {name}, for the first time | {took:.1?} | ≤ {goal} ms | {met} |");
     }
+    for (name, took) in traces(place.path(), rows) {
+        let met = if took <= Duration::from_secs(2) { "yes" } else { "no" };
+        println!("| trace {name} | {took:.1?} | ≤ 2 s | {met} |");
+    }
     let peak = explorer.peak();
     println!(
         "| peak memory of the server | {} MB | ≤ 300 MB | {} |",
@@ -103,6 +108,39 @@ fn fill(place: &Path, runs: usize, rows: usize) -> Value {
         store.append(FlowId::new(), 0, &copies).unwrap();
     }
     large
+}
+
+/// A flow of six steps through which a record is followed: row steps, and steps that are followed by the values of the row.
+const STEPS: &str = "flow: long
+steps:
+  - { id: read, uses: table.read, with: { path: table.csv } }
+  - { id: double, uses: table.compute, with: { columns: [{ double: 'value * 2.0' }] } }
+  - { id: keep, uses: table.filter, with: { where: 'value < 0.9' } }
+  - { id: sorted, uses: table.sort, with: { by: [other, name] } }
+  - { id: folds, uses: table.split, with: { folds: 5 } }
+  - { id: best, uses: table.top, with: { by: value, count: 1000 } }
+";
+
+/// Returns how long `chem trace` takes for records of the table, found in each way, and for a row of the result.
+fn traces(place: &Path, rows: usize) -> Vec<(&'static str, Duration)> {
+    std::fs::write(place.join("long.yaml"), STEPS).unwrap();
+    let chem = |arguments: &[&str]| {
+        let output = Command::new(PROGRAM).args(arguments).current_dir(place).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    chem(&["run", "long.yaml", "-q"]);
+    let (name, record) = (format!("compound-{}", rows / 2), (rows / 3).to_string());
+    let ways: [(&str, &[&str]); 3] = [
+        ("a record by its name", &["trace", "@last", &name]),
+        ("a record by its number", &["trace", "@last", "--record", &record]),
+        ("a row back to its record", &["trace", "@last", "--row", "500", "--of", "best"]),
+    ];
+    let timed = ways.map(|(way, arguments)| {
+        let begun = Instant::now();
+        chem(arguments);
+        (way, begun.elapsed())
+    });
+    timed.into()
 }
 
 struct Explorer {

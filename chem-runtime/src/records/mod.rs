@@ -52,6 +52,7 @@ mod uniting;
 mod unpacked;
 #[cfg(feature = "excel")]
 mod workbook;
+mod written;
 
 pub(crate) use batches::Batches;
 pub(crate) use columns::{column_index, column_indices};
@@ -83,9 +84,10 @@ pub(crate) use sheet::{SheetChoice, other_workbook};
 pub(crate) use sheet_reader::{Sheet, SheetRow, sheet_columns};
 pub(crate) use sorting::sort_rows;
 pub(crate) use table_parts::{Parts, ReadBlock, RecordPart, Refused};
-pub(crate) use table_text::{CellText, DeclaredType, Several, TableFormat, TableText};
+pub(crate) use table_text::{CellText, DeclaredType, Several, SourceText, TableFormat, TableText};
 pub(crate) use typing::{Decimal, Inference, Notation, type_cells, type_name};
 pub(crate) use uniting::{Arrangement, Uniting, check_new_column, idle_of_single};
+pub(crate) use written::written_in_files;
 
 pub(crate) use crate::step::rows::in_order;
 pub(crate) use crate::step::workers::abandonable;

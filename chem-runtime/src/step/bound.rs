@@ -13,6 +13,7 @@ use super::misfit::Misfit;
 use super::param::{ColumnReference, ParamProblem, ParamSpec};
 use super::port::{OutputSpec, PortSpec};
 use super::row_columns::RowColumns;
+use super::source_record::{SourceRecord, WrittenRecord};
 use super::typed::{Step, StepSpec};
 use crate::event::StepKind;
 
@@ -109,6 +110,10 @@ impl<S: Step> StepDefinition for Bound<S> {
 
     fn explain(&self, dropped: &DroppedRow<'_>) -> Result<Option<Explanation>, StepError> {
         self.step.explain(dropped)
+    }
+
+    fn written(&self, records: &[SourceRecord<'_>], files: &Files) -> Result<Vec<Option<WrittenRecord>>, StepError> {
+        self.step.written(records, files)
     }
 
     fn param_specs(&self) -> &'static [ParamSpec] {

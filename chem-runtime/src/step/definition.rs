@@ -16,6 +16,7 @@ use super::param::{ColumnReference, ParamProblem, ParamSpec};
 use super::port::{OutputSpec, PortSpec};
 use super::row_columns::RowColumns;
 use super::signal::Signal;
+use super::source_record::{SourceRecord, WrittenRecord};
 use crate::artifact::{ArtifactValue, Handed, Packed};
 use crate::event::{StepKind, StepPolicy};
 
@@ -144,6 +145,15 @@ pub trait StepDefinition: Send + Sync {
     /// Fails if the output cannot be read, or if the reason cannot be computed.
     fn explain(&self, _dropped: &DroppedRow<'_>) -> Result<Option<Explanation>, StepError> {
         Ok(None)
+    }
+
+    /// Finds records that the step read, as they are written in its files; `None` for a record that is not found, or not in a
+    /// file. By default no record is found.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be read.
+    fn written(&self, records: &[SourceRecord<'_>], _files: &Files) -> Result<Vec<Option<WrittenRecord>>, StepError> {
+        Ok(vec![None; records.len()])
     }
 
     /// Returns the parameters of the step type. By default they are unknown.

@@ -14,6 +14,7 @@ use super::param::{ColumnReference, ParamProblem, ParamSpec};
 use super::port::{OutputSpec, PortSpec};
 use super::role::Role;
 use super::row_columns::{RowColumns, RowsSpec};
+use super::source_record::{SourceRecord, WrittenRecord};
 use crate::event::StepKind;
 
 /// The fixed properties of a step type.
@@ -132,6 +133,11 @@ pub trait Step: Sized + Send + Sync + 'static {
     /// Returns why a row did not come out: see [`StepDefinition::explain`](super::StepDefinition::explain).
     fn explain(&self, _dropped: &DroppedRow<'_>) -> Result<Option<Explanation>, StepError> {
         Ok(None)
+    }
+
+    /// Finds records in the files that the step read: see [`StepDefinition::written`](super::StepDefinition::written).
+    fn written(&self, records: &[SourceRecord<'_>], _files: &Files) -> Result<Vec<Option<WrittenRecord>>, StepError> {
+        Ok(vec![None; records.len()])
     }
 
     /// Takes the inputs from `context`, runs the step, and packs the outputs.

@@ -83,7 +83,7 @@ pub use rows::{BrokenPromise, Regrouping, RowsError, check_rows};
 pub(crate) use tables::first_difference;
 pub use trace::{
     Ancestor, Ancestry, CameFrom, Group, InWords, Kept, Parent, Partner, ReadRecord, RecordTrace, StepOutcome,
-    StepTrace, Trace, Wanted, WhyDropped, ancestry, trace,
+    StepTrace, Trace, Wanted, WhyDropped, WrittenText, ancestry, trace,
 };
 pub use verify::{Fault, Location, Outcome, StepVerification, Tolerances, Verification, verify};
 pub use why::{Why, why};

@@ -281,11 +281,7 @@ fn selections_of_molecules_give_their_reasons() {
             "merged by `once`, which kept the record with the same smiles: copies 2, name `a`, record 1, smiles `CCO`, in row 1",
         ),
         ("3", "cluster", "row 2: centre true, cluster 2, cluster_size 1"),
-        (
-            "3",
-            "near",
-            "dropped by `near`: its similarity to the nearest query, `CCO`, is 0, below the threshold 0.1",
-        ),
+        ("3", "near", "dropped by `near`: its similarity to the nearest query, `CCO`, is 0, below the threshold 0.1"),
         ("5", "drawn", "dropped by `drawn`: the seed 1 draws 2 of 5 rows, and not this one"),
         ("4", "picked", "in the result: row 3: distance 0.818182"),
         (
@@ -296,5 +292,56 @@ fn selections_of_molecules_give_their_reasons() {
         ),
     ] {
         assert_eq!(told(record, step), words, "{record} {step}");
+    }
+}
+
+#[test]
+fn the_text_of_a_record_is_read_again_unless_its_file_has_changed() {
+    let place = place();
+    let of = |record: &str| trace(&place, &[record, "--format", "json"]).expect(0).json()["records"][0]["read"].clone();
+    let read = of("ethanol");
+    assert_eq!((&read["line"], &read["text"], &read["unread"]), (&json!(6), &json!("CCO,ethanol,7"), &Value::Null));
+    assert_eq!(read["words"], "read as `CCO`, written in line 6 as `CCO,ethanol,7`");
+    let rejected = of("open ring");
+    assert_eq!((&rejected["line"], &rejected["text"]), (&json!(3), &json!("C1CC,open ring,1")));
+    place.write("library.csv", &format!("{LIBRARY}CCCC,butane,1\n"));
+    let changed = of("ethanol");
+    assert_eq!(changed["words"], "read as `CCO`; its text is not shown: `library.csv` has changed since it was read");
+    assert_eq!((&changed["line"], &changed["text"]), (&Value::Null, &Value::Null));
+    std::fs::remove_file(place.path().join("library.csv")).unwrap();
+    let missing = of("ethanol");
+    assert!(missing["unread"].as_str().unwrap().contains("library.csv"), "{missing}");
+    assert!(of("open ring")["words"].as_str().unwrap().ends_with("its text in line 3 is `C1CC,open ring,1`"));
+}
+
+#[cfg(feature = "chemistry")]
+#[test]
+fn a_record_of_each_format_is_found_in_its_file() {
+    let place = Place::new();
+    let block = |name: &str, element: &str| {
+        format!(
+            "{name}\n\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n    0.0000    0.0000    0.0000 {element}   0  0\nM  END\n\
+             > <note>\nof {name}\n\n$$$$\n"
+        )
+    };
+    let (water, methane) = (block("water", "O"), block("methane", "C"));
+    place.write("two.sdf", &format!("{water}{methane}"));
+    place.write("two.smi", "# a comment\nsmiles name\n CCO a\n\nCCN b\n");
+    place.write("two.jsonl", "{\"a\": 1}\n\n{\"a\":  2}\n");
+    place.write("first.csv", "smiles\nCCO\nCCN\n");
+    place.write("second.csv", "smiles\nCO\nCN\n");
+    let molecule = methane.strip_suffix("\n$$$$\n").unwrap();
+    for (with, line, text) in [
+        ("molecules.read, with: { path: two.sdf }", json!(11), molecule),
+        ("molecules.read, with: { path: two.smi }", json!(5), "CCN b"),
+        ("table.read, with: { path: two.jsonl }", json!(3), "{\"a\":  2}"),
+        ("molecules.read, with: { path: [first.csv, second.csv], file_column: of }", json!(3), "CCN"),
+        ("molecules.inline, with: { molecules: [CCO a, CCN  b] }", Value::Null, "CCN  b"),
+    ] {
+        place.write("flow.yaml", &format!("flow: formats\nsteps:\n  - {{ id: read, uses: {with} }}\n"));
+        place.chem(&["run", "flow.yaml"]).expect(0);
+        let found = trace(&place, &["--record", "2", "--format", "json"]).expect(0).json();
+        let read = &found["records"][0]["read"];
+        assert_eq!((&read["line"], &read["text"]), (&line, &json!(text)), "{with}: {read}");
     }
 }

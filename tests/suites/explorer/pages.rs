@@ -60,9 +60,15 @@ fn compare_with_commands(store: &[&str]) {
     assert_eq!(step["why"], named(&place, &explorer.page(&path)));
     assert_eq!(step["why"]["against"], first.as_str());
 
-    for wanted in
-        ["record=3", "name=-plain", "smiles=OCC", "name=%3Cscript%3Edocument.title%3D%27broken%27%3C%2Fscript%3E"]
-    {
+    for wanted in [
+        "record=3",
+        "name=-plain",
+        "smiles=OCC",
+        "name=%3Cscript%3Edocument.title%3D%27broken%27%3C%2Fscript%3E",
+        "row=1",
+        "row=2&of=keep",
+        "row=1&of=read.rejects",
+    ] {
         let path = format!("/runs/{first}/trace?{wanted}");
         let traced = explorer.json(&path.replace('?', ".json?"));
         assert_eq!(traced, named(&place, &explorer.page(&path)), "{wanted}");
@@ -237,6 +243,26 @@ fn a_record_is_traced_to_the_step_that_dropped_it_and_why() {
     let table = explorer.page(&format!("/artifacts/{hash}?run={id}"));
     assert!(table.contains(&format!("href=\"/runs/{id}/trace?record=5\"")), "{table}");
     assert!(!explorer.page(&format!("/artifacts/{hash}")).contains("/trace?"));
+}
+
+#[test]
+fn a_row_leads_back_to_its_records() {
+    let place = place();
+    let flow = "flow: grouped\nsteps:\n  - { id: read, uses: molecules.read, with: { path: library.csv } }\n  \
+                - { id: groups, uses: table.aggregate, with: { by: [smiles], values: [count] } }\n";
+    place.write("grouped.yaml", flow);
+    let id = place.chem(&["run", "grouped.yaml", "--format", "json"]).json()["flow_id"].as_str().unwrap().to_owned();
+    let explorer = Explorer::of(&place);
+    // From the page of the step through its table.
+    let hash = output(&place.show(&id), "groups", "main");
+    let link = format!("/artifacts/{hash}?run={id}&amp;of=groups.main");
+    assert!(explorer.page(&format!("/runs/{id}/steps/groups")).contains(&link), "{link}");
+    let table = explorer.page(&format!("/artifacts/{hash}?run={id}&of=groups.main"));
+    assert!(table.contains(&format!("href=\"/runs/{id}/trace?row=2&amp;of=groups.main\"")), "{table}");
+    let page = explorer.page(&format!("/runs/{id}/trace?row=2&of=groups.main"));
+    for part in ["row 2 of `groups`", "row 2 comes from ", "of `library.csv`", "/depict.svg?smiles="] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
 }
 
 #[test]

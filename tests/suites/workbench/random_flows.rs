@@ -9,7 +9,7 @@ use chem_runtime::engine::FlowEngine;
 use chem_runtime::event::FlowEvent;
 use chem_runtime::flow::FlowInstance;
 use chem_runtime::manifest::{Source, check};
-use chem_runtime::step::Registry;
+use chem_runtime::step::{Files, Registry};
 use chem_runtime::store::{EventStore, StoredArtifacts};
 use chem_runtime::workbench::{RecordTrace, StepOutcome, StepTrace, Wanted, WhyDropped, ancestry, trace};
 use chem_tests::stores::{Backend, Memory};
@@ -197,7 +197,8 @@ impl Ran {
     fn trace(&self, source: &str, record: u64) -> RecordTrace {
         let wanted = Wanted::Record(record);
         let registry = Registry::linked().unwrap();
-        let found = trace(&*self.store, registry, &self.instance, &self.events, &wanted).unwrap();
+        let found =
+            trace(&*self.store, registry, &self.instance, &self.events, &Files::relative_to("."), &wanted).unwrap();
         found.records.into_iter().find(|found| found.origin.step == source).unwrap()
     }
 
@@ -205,7 +206,9 @@ impl Ran {
     fn origins(&self, step: &str, row: usize) -> BTreeSet<(String, u64)> {
         let registry = Registry::linked().unwrap();
         let (of, number) = (Some(step), row as u64 + 1);
-        let found = ancestry(&*self.store, registry, &self.instance, &self.events, of, number).unwrap();
+        let found =
+            ancestry(&*self.store, registry, &self.instance, &self.events, &Files::relative_to("."), of, number)
+                .unwrap();
         assert_eq!(found.more, 0);
         found.sources.into_iter().map(|origin| (origin.step, origin.record.unwrap())).collect()
     }

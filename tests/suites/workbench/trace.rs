@@ -7,7 +7,7 @@ use chem_runtime::artifact::{ArtifactValue as _, Table};
 use chem_runtime::engine::FlowEngine;
 use chem_runtime::flow::{FlowInstance, replay};
 use chem_runtime::manifest::{Source, check};
-use chem_runtime::step::Registry;
+use chem_runtime::step::{Files, Registry};
 use chem_runtime::store::{EventStore, InMemoryEventStore, StoredArtifacts};
 use chem_runtime::workbench::{RecordTrace, StepOutcome, Wanted, WhyDropped, trace};
 use chem_tests::values::cases;
@@ -70,8 +70,8 @@ impl Ran {
     fn trace(&self, record: u64) -> RecordTrace {
         let events = self.store.list(self.instance.flow_id()).unwrap();
         let instance = replay(self.instance.flow_id(), &events).unwrap();
-        let wanted = Wanted::Record(record);
-        let mut found = trace(&*self.store, Registry::linked().unwrap(), &instance, &events, &wanted).unwrap();
+        let (files, wanted) = (Files::relative_to("."), Wanted::Record(record));
+        let mut found = trace(&*self.store, Registry::linked().unwrap(), &instance, &events, &files, &wanted).unwrap();
         assert_eq!((found.records.len(), found.more), (1, 0));
         found.records.remove(0)
     }

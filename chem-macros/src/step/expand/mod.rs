@@ -57,6 +57,7 @@ fn implementation(step: &StepType<'_>, code: &str) -> TokenStream {
     let check = header.check.as_ref().map(check);
     let descent = header.descent.as_ref().map(descent);
     let explain = header.explain.as_ref().map(explain);
+    let written = header.written.as_ref().map(written);
     let shape = header.shape.as_ref().map(shape);
     // With this span, variables of the expansion cannot clash with the names of the author's arguments.
     quote_spanned! {Span::mixed_site()=>
@@ -103,6 +104,8 @@ fn implementation(step: &StepType<'_>, code: &str) -> TokenStream {
             #descent
 
             #explain
+
+            #written
 
             fn execute(
                 &self,
@@ -164,6 +167,21 @@ fn explain(function: &ExprPath) -> TokenStream {
             ::chem_runtime::step::StepError,
         > {
             #function(self, dropped)
+        }
+    }
+}
+
+fn written(function: &ExprPath) -> TokenStream {
+    quote_spanned! {function.span()=>
+        fn written(
+            &self,
+            records: &[::chem_runtime::step::SourceRecord<'_>],
+            files: &::chem_runtime::step::Files,
+        ) -> ::core::result::Result<
+            ::std::vec::Vec<::core::option::Option<::chem_runtime::step::WrittenRecord>>,
+            ::chem_runtime::step::StepError,
+        > {
+            #function(self, records, files)
         }
     }
 }

@@ -64,6 +64,25 @@ impl Format<'_> {
             Self::Sd(params) => sd_records::each_batch(source, fields, params, batches, work, take).map(|()| None),
         }
     }
+
+    /// Calls `each` with the first line and the text of each record, in order.
+    ///
+    /// # Errors
+    /// Fails like `each`, or if the text cannot be read.
+    pub(super) fn each_text(
+        &self,
+        source: Source<'_>,
+        mut each: impl FnMut(u64, &[u8]) -> Result<(), StepError>,
+    ) -> Result<(), StepError> {
+        if let Self::Sd(_) = self {
+            return sd_records::each_text(source, each);
+        }
+        let work = |_: u64, batch: &mut dyn Iterator<Item = RawRecord<'_>>| {
+            Ok(batch.map(|record| (record.line, record.raw.into_owned())).collect::<Vec<(u64, Vec<u8>)>>())
+        };
+        let take = |batch: Vec<(u64, Vec<u8>)>| batch.iter().try_for_each(|(line, raw)| each(*line, raw));
+        self.each(source, &[], &mut Batches::default(), work, take).map(drop)
+    }
 }
 
 /// Returns what the values of records are, by column, and the number of the records.

@@ -8,6 +8,7 @@ use crate::chemistry::library::PROVIDER;
 use crate::chemistry::molecules::{Molecules, PROMISED};
 use crate::prelude::*;
 use crate::records::{map_records, on_workers};
+use crate::step::{Files, SourceRecord, WrittenRecord};
 
 /// Returns molecules that are written in the manifest.
 ///
@@ -29,7 +30,7 @@ use crate::records::{map_records, on_workers};
 /// # Errors
 /// - A molecule is not a valid SMILES or not a possible molecule, or has a CXSMILES extension; the message gives its
 ///   position, its text and the reason.
-#[step("molecules.inline", version = 3, columns = columns_of_molecules)]
+#[step("molecules.inline", version = 3, columns = columns_of_molecules, written = written)]
 pub fn inline_molecules(
     /// The molecules, each a SMILES, optionally followed by a name.
     #[param(example = "[CCO ethanol, CCN ethylamine]")]
@@ -56,6 +57,19 @@ pub fn inline_molecules(
         (canonical.with_provider(PROVIDER), Values::texts(smiles)),
         (record.as_location(), numbers),
     ])?)?)
+}
+
+/// Returns molecules as the manifest has them.
+fn written(
+    step: &InlineMolecules,
+    records: &[SourceRecord<'_>],
+    _: &Files,
+) -> Result<Vec<Option<WrittenRecord>>, StepError> {
+    let one = |record: &SourceRecord<'_>| {
+        let text = step.molecules.get(usize::try_from(record.number).ok()?.checked_sub(1)?)?.as_str().to_owned();
+        Some(WrittenRecord { line: None, text })
+    };
+    Ok(records.iter().map(one).collect())
 }
 
 fn columns_of_molecules(_: &InlineMolecules, _: &ColumnContext<'_>) -> Columns {

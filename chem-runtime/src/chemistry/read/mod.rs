@@ -25,6 +25,7 @@ use self::delimited_columns::{ColumnTypes, FileColumns};
 use self::formats::Format;
 use self::named::columns_are_there;
 pub(super) use self::queries::{Query, read_queries};
+use self::raw::Source;
 use self::reader::Made;
 use self::sd_records::{Duplicates, SdFields};
 pub(super) use self::sd_records::{Header, begins_a_field, field_header};
@@ -36,9 +37,9 @@ use crate::prelude::*;
 use crate::records::sheet_columns;
 use crate::records::{
     Decimal, Encoding, HeaderLine, Layout, Notation, RecordFiles, RecordPart, RecordText, Several, SheetChoice,
-    Uniting, extension, header_of, other_workbook,
+    Uniting, extension, header_of, other_workbook, written_in_files,
 };
-use crate::step::{NamedFile, RecordOutlets, Streamed};
+use crate::step::{Files, NamedFile, RecordOutlets, SourceRecord, Streamed, WrittenRecord};
 
 /// Reads molecules from a SMILES, CSV, TSV or SD file, which may be compressed with gzip, or from a sheet of an Excel workbook.
 ///
@@ -109,7 +110,7 @@ use crate::step::{NamedFile, RecordOutlets, Streamed};
 /// - With `on_error: fail`, a record that cannot be used; the message gives its line, its text and the reason.
 /// - More than the share `fail_above` of the records cannot be used; the message gives the numbers and the most common
 ///   reason. Or `fail_above` is set together with `on_error: fail`.
-#[step("molecules.read", version = 6, columns = columns_of_molecules, check = columns_are_there)]
+#[step("molecules.read", version = 6, columns = columns_of_molecules, check = columns_are_there, written = written)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_molecules(
     /// The file to read, or several that are read as one: a pattern, in which `*` matches any characters of a name, `?` one
@@ -233,10 +234,7 @@ pub fn read_molecules(
     let (name, files) = (step.path.describe(), context.files());
     let format = format_of_all(&step.path.found(files)?, step.format.as_deref())?;
     let texts = step.path.texts(files, |file| {
-        let text = match format.as_str() {
-            "xlsx" => RecordText::Whole(file.read(files)?.into()),
-            _ => RecordText::of(file, files, Encoding::of(step.encoding.as_deref()))?,
-        };
+        let text = step.text(file, &format, files)?;
         Ok((text.in_memory()?, text))
     })?;
     let survey = step.how(&name, &format).survey(&texts)?;
@@ -260,6 +258,20 @@ pub fn read_molecules(
     out.finish()
 }
 
+/// Finds records in the files again.
+fn written(
+    step: &ReadMolecules,
+    records: &[SourceRecord<'_>],
+    files: &Files,
+) -> Result<Vec<Option<WrittenRecord>>, StepError> {
+    let format = format_of_all(&step.path.found(files)?, step.format.as_deref())?;
+    written_in_files(&step.path, files, step.file_column.as_deref(), records, |named, search| {
+        let (name, text) = (named.file.as_str(), step.text(&named.file, &format, files)?);
+        let how = step.how(name, &format);
+        search.during(|search| how.format.each_text(Source { name, text: &text }, |line, text| search.pass(line, text)))
+    })
+}
+
 /// Returns the columns of the output. Those of CSV and TSV files come from their first lines.
 fn columns_of_molecules(step: &ReadMolecules, context: &ColumnContext<'_>) -> Columns {
     let promised = Columns::known(PROMISED.map(|(name, _)| name));
@@ -276,6 +288,14 @@ fn columns_of_molecules(step: &ReadMolecules, context: &ColumnContext<'_>) -> Co
 }
 
 impl ReadMolecules {
+    /// Returns the text of a file, or the bytes of a workbook.
+    fn text<'t>(&self, file: &InputFile, format: &str, files: &'t Files) -> Result<RecordText<'t>, StepError> {
+        match format {
+            "xlsx" => Ok(RecordText::Whole(file.read(files)?.into())),
+            _ => RecordText::of(file, files, Encoding::of(self.encoding.as_deref())),
+        }
+    }
+
     /// Returns how the files, which messages call `name`, are read.
     fn how<'a>(&'a self, name: &'a str, format: &str) -> How<'a> {
         let columns = self.file_columns(format);

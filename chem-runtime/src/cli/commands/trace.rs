@@ -9,7 +9,7 @@ use crate::cli::exit::Failure;
 use crate::cli::output::{self, BAD, BOLD, DIM, styled};
 use crate::cli::runs;
 use crate::flow::replay;
-use crate::step::Registry;
+use crate::step::{Files, Registry};
 use crate::store::OpenMode;
 use crate::workbench::{self, Ancestry, InWords, ReadRecord, RecordTrace, Trace, Wanted};
 
@@ -62,9 +62,11 @@ pub(in crate::cli) fn run(shared: &Shared, args: &TraceArgs) -> Result<ExitCode,
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
     let instance = replay(flow_id, &events)?;
     let registry = Registry::linked()?;
+    let directory = instance.initialized().and_then(|it| it.environment.directory.clone()).unwrap_or_default();
+    let files = Files::relative_to(&directory).confined(shared.confinement(directory.as_ref()));
     if let Some(row) = args.record.row {
         let of = args.of.as_deref();
-        let ancestry = workbench::ancestry(store.as_ref(), registry, &instance, &events, of, row)?;
+        let ancestry = workbench::ancestry(store.as_ref(), registry, &instance, &events, &files, of, row)?;
         match shared.format {
             Format::Json => output::print_json(&ancestry.to_json())?,
             Format::Human => output::print(&render_back(&ancestry))?,
@@ -74,7 +76,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &TraceArgs) -> Result<ExitCode,
     let Some(wanted) = args.record.wanted() else {
         return Err(Failure::usage("expected the name of a record, `--record`, `--smiles`, `--inchi-key` or `--row`"));
     };
-    let trace = workbench::trace(store.as_ref(), registry, &instance, &events, &wanted)?;
+    let trace = workbench::trace(store.as_ref(), registry, &instance, &events, &files, &wanted)?;
     match shared.format {
         Format::Json => output::print_json(&trace.to_json())?,
         Format::Human => output::print(&render(&trace))?,

@@ -11,7 +11,7 @@ use crate::records::{
     CellText, Decimal, Encoding, HeaderLine, Layout, RecordText, SheetChoice, TableFormat, extension, header_of,
     misfit_of_names, other_separator, other_workbook,
 };
-use crate::step::PathPart;
+use crate::step::{Files, PathPart};
 
 /// A file with a table and the parameters for reading it. They have the same names in every step that reads a table, except
 /// for the parameter that names the file.
@@ -69,10 +69,15 @@ impl<'a> TableFile<'a> {
 
     /// Returns the text of the file, or the bytes of one that is not text.
     pub(super) fn text<'t>(&self, context: &'t ExecutionContext<'_>) -> Result<RecordText<'t>, StepError> {
+        self.text_of(context.files())
+    }
+
+    /// Returns the text like [`text`](Self::text), of the file among `files`.
+    pub(super) fn text_of<'t>(&self, files: &'t Files) -> Result<RecordText<'t>, StepError> {
         match self.format()? {
-            TableFormat::Parquet => RecordText::of_bytes(self.path, context.files()),
-            TableFormat::Excel => Ok(RecordText::Whole(self.path.read(context.files())?.into())),
-            _ => RecordText::of(self.path, context.files(), Encoding::of(self.encoding)),
+            TableFormat::Parquet => RecordText::of_bytes(self.path, files),
+            TableFormat::Excel => Ok(RecordText::Whole(self.path.read(files)?.into())),
+            _ => RecordText::of(self.path, files, Encoding::of(self.encoding)),
         }
     }
 

@@ -9,10 +9,10 @@ use csv::StringRecord;
 use super::file::TableFile;
 use crate::prelude::*;
 use crate::records::{
-    DeclaredType, FileText, RecordFiles, RecordPart, Several, TableFormat, TableText, Uniting, check_new_column,
-    idle_of_single, misfits_of_qualified, with_relations,
+    DeclaredType, FileText, RecordFiles, RecordPart, Several, SourceText, TableFormat, TableText, Uniting,
+    check_new_column, idle_of_single, misfits_of_qualified, with_relations, written_in_files,
 };
-use crate::step::{NamedFile, PathPart, RecordOutlets, Streamed, idle_share};
+use crate::step::{Files, NamedFile, PathPart, RecordOutlets, SourceRecord, Streamed, WrittenRecord, idle_share};
 
 /// Reads a table from a CSV, TSV, JSON Lines or Parquet file, or from a sheet of an Excel workbook.
 ///
@@ -63,7 +63,7 @@ use crate::step::{NamedFile, PathPart, RecordOutlets, Streamed, idle_share};
 /// - With `on_error: fail`, a record that cannot be used; the message gives its line, its text and the reason.
 /// - More than the share `fail_above` of the records cannot be used; the message gives the numbers and the most common
 ///   reason. Or `fail_above` is set together with `on_error: fail`.
-#[step("table.read", version = 5, columns = columns_of_file, check = columns_are_there)]
+#[step("table.read", version = 5, columns = columns_of_file, check = columns_are_there, written = written)]
 #[allow(clippy::too_many_arguments, reason = "each is a parameter that a manifest may give")]
 pub fn read_table(
     /// The file to read, or several that are read as one: a pattern, in which `*` matches any characters of a name, `?` one
@@ -190,6 +190,22 @@ impl ReadTable {
             merged_cells: self.merged_cells.as_deref(),
         }
     }
+}
+
+/// Finds records in the files again.
+fn written(
+    step: &ReadTable,
+    records: &[SourceRecord<'_>],
+    files: &Files,
+) -> Result<Vec<Option<WrittenRecord>>, StepError> {
+    let types = BTreeMap::new();
+    written_in_files(&step.path, files, step.file_column.as_deref(), records, |named, search| {
+        let file = step.file(&named.file);
+        let text = file.text_of(files)?;
+        let (name, format) = (named.file.as_str(), file.format()?);
+        let how = TableText { name, format, types: &types, cells: file.cells(), qualified: &[], strict: false };
+        how.written(&SourceText { path: name, name: &named.name, text: &text }, search)
+    })
 }
 
 /// Returns the format of all files, of which `file` is one.

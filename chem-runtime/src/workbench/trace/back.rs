@@ -7,10 +7,11 @@ use serde_json::{Map, Value};
 use super::find::origin_of;
 use super::links::Links;
 use super::step::{Run, parts};
-use super::{Ancestor, Ancestry, CameFrom, MOST_RECORDS, Parent};
+use super::written::add_texts;
+use super::{Ancestor, Ancestry, CameFrom, MOST_RECORDS, Parent, ReadRecord};
 use crate::event::StepKind;
 use crate::flow::StepStatus;
-use crate::step::{MAIN_OUTPUT, REJECTS};
+use crate::step::{Files, MAIN_OUTPUT, REJECTS};
 use crate::workbench::WorkbenchError;
 
 /// The maximum number of rows of an output that are followed back.
@@ -18,7 +19,12 @@ const MOST_ROWS: usize = 50;
 
 /// Finds out from which records the row `number`, from 1, of an output comes. `of` is the output as `step` or `step.output`; by
 /// default it is that of the last step that has a table.
-pub(super) fn ancestry<'a>(run: &'a Run<'a>, of: Option<&str>, number: u64) -> Result<Ancestry, WorkbenchError> {
+pub(super) fn ancestry<'a>(
+    run: &'a Run<'a>,
+    files: &Files,
+    of: Option<&str>,
+    number: u64,
+) -> Result<Ancestry, WorkbenchError> {
     let (index, output) = asked(run, of)?;
     let (recorded, state) = (&run.recorded()[index], &run.instance.steps()[index]);
     let named = if output == MAIN_OUTPUT { recorded.id.clone() } else { format!("{}.{output}", recorded.id) };
@@ -42,6 +48,7 @@ pub(super) fn ancestry<'a>(run: &'a Run<'a>, of: Option<&str>, number: u64) -> R
         sources: Vec::new(),
         more: 0,
     };
+    let mut sources: Vec<(usize, ReadRecord)> = Vec::new();
     // The rows of each output from which the row comes, by the index of the step and the output.
     let mut wanted: BTreeMap<(usize, String), Vec<usize>> = BTreeMap::from([((index, output), vec![row])]);
     while let Some(((index, output), mut rows)) = wanted.pop_last() {
@@ -52,7 +59,7 @@ pub(super) fn ancestry<'a>(run: &'a Run<'a>, of: Option<&str>, number: u64) -> R
         if run.recorded()[index].kind == StepKind::Source {
             for row in rows {
                 match origin_of(run, index, (&output, row))? {
-                    Some(origin) if found.sources.len() < MOST_RECORDS => found.sources.push(origin),
+                    Some(origin) if sources.len() < MOST_RECORDS => sources.push((index, origin)),
                     _ => found.more += 1,
                 }
             }
@@ -70,6 +77,8 @@ pub(super) fn ancestry<'a>(run: &'a Run<'a>, of: Option<&str>, number: u64) -> R
         }
         found.steps.extend(step);
     }
+    add_texts(run, files, &mut sources);
+    found.sources = sources.into_iter().map(|(_, origin)| origin).collect();
     Ok(found)
 }
 
@@ -111,10 +120,7 @@ fn step_back<'a>(
     };
     let unknown =
         |reason: String| Ok(rows.iter().take(1).map(|row| ancestor(*row, CameFrom::Unknown(reason.clone()))).collect());
-    let ran = match run.ran(index) {
-        Ok(ran) => ran,
-        Err(reason) => return unknown(reason),
-    };
+    let Some(ran) = run.ran(index) else { return Ok(Vec::new()) };
     let links = match Links::of(&ran)? {
         Links::Unknown(reason) => return unknown(reason),
         links => links,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Ancestor, Ancestry, CameFrom, Group, Kept, Parent, Partner, ReadRecord, RecordTrace, StepOutcome, StepTrace, Trace,
-    WhyDropped,
+    WhyDropped, WrittenText,
 };
 
 impl Trace {
@@ -69,6 +69,14 @@ impl ReadRecord {
             "name": self.name,
             "values": self.values,
             "rejected": self.rejected,
+            "text": match &self.written {
+                WrittenText::Text(text) => Some(text),
+                WrittenText::Unknown | WrittenText::Unread(_) => None,
+            },
+            "unread": match &self.written {
+                WrittenText::Unread(reason) => Some(reason),
+                WrittenText::Unknown | WrittenText::Text(_) => None,
+            },
             "words": self.words().plain(),
         })
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::parameters::texts_of;
 use super::step::Run;
 use super::tables::Stored;
-use super::{ReadRecord, Wanted};
+use super::{ReadRecord, Wanted, WrittenText};
 use crate::event::{RecordedStep, StepKind};
 use crate::flow::StepState;
 use crate::step::{MAIN_OUTPUT, ParamType, REJECTS, Structures};
@@ -87,10 +87,12 @@ fn origin(
     Ok(ReadRecord {
         step: state.id.clone(),
         uses: recorded.uses.clone(),
-        files: file.map_or(named, |file| vec![file]),
+        files: file.clone().map_or(named, |file| vec![file]),
+        file,
         record,
         line: values.get("line").and_then(Value::as_u64).filter(|_| rejected),
         name: text("name").filter(|_| !rejected),
+        written: WrittenText::Unknown,
         rejected: rejected.then(|| text("reason").unwrap_or_default()),
         values,
     })

@@ -11,19 +11,19 @@ use crate::workbench::tables::Row;
 /// How the rows of a finished step hang together.
 pub(super) enum Links<'a> {
     /// The step works row by row, and has recorded what came out for each row at this port.
-    Recorded { port: &'static str, input: Stored<'a>, outcomes: RowOutcomes },
+    Recorded { port: &'a str, input: Stored<'a>, outcomes: RowOutcomes },
     /// All rows of the input at this port, in their order.
-    Every { port: &'static str, input: Stored<'a> },
+    Every { port: &'a str, input: Stored<'a> },
     /// The rows of the input at these indices.
-    Drawn { port: &'static str, input: Stored<'a>, rows: Vec<usize> },
+    Drawn { port: &'a str, input: Stored<'a>, rows: Vec<usize> },
     /// Some rows of the input, by their values.
-    Selected { port: &'static str, input: Stored<'a>, carried: Carried, of_equal: OfEqual },
+    Selected { port: &'a str, input: Stored<'a>, carried: Carried, of_equal: OfEqual },
     /// The rows of each input, with the index of the first of them in the output.
-    Stacked(Vec<(&'static str, Stored<'a>, usize)>),
+    Stacked(Vec<(&'a str, Stored<'a>, usize)>),
     /// Rows of two tables with equal keys.
     Joined(Box<Join<'a>>),
     /// Groups of rows with equal values in some columns.
-    Grouped { port: &'static str, input: Stored<'a>, keys: Carried },
+    Grouped { port: &'a str, input: Stored<'a>, keys: Carried },
     /// The tables do not say it, for this reason.
     Unknown(String),
 }
@@ -36,9 +36,9 @@ pub(super) struct Carried {
 
 /// A join, with its tables.
 pub(super) struct Join<'a> {
-    pub(super) left: (&'static str, Stored<'a>),
+    pub(super) left: (&'a str, Stored<'a>),
     /// `None` if the second table is a file.
-    pub(super) right: Option<(&'static str, Stored<'a>)>,
+    pub(super) right: Option<(&'a str, Stored<'a>)>,
     pub(super) file: Option<String>,
     pub(super) how: HowJoined,
     /// The key of the first table and that of the second.
@@ -57,8 +57,8 @@ pub(super) struct Onward {
 }
 
 /// Rows of an input from which a row of an output comes.
-pub(super) struct Parents {
-    pub(super) port: &'static str,
+pub(super) struct Parents<'a> {
+    pub(super) port: &'a str,
     pub(super) rows: Vec<usize>,
     /// Whether all of the rows were needed; otherwise it is one of them, which are equal.
     pub(super) all: bool,
@@ -117,13 +117,14 @@ impl<'a> Links<'a> {
     /// Finds out how the rows of a finished step hang together.
     pub(super) fn of(ran: &Ran<'a>) -> Result<Self, WorkbenchError> {
         let unknown = |reason: &str| Ok(Self::Unknown(reason.to_owned()));
-        if let Some(port) = ran.spec.inputs.iter().find(|port| port.rows) {
-            let (Some(input), Some(main)) = (ran.input(port.name)?, ran.output(MAIN_OUTPUT)?) else {
+        if let Some(port) = ran.port_of_rows() {
+            let (Some(input), Some(main)) = (ran.input(port)?, ran.output(MAIN_OUTPUT)?) else {
                 return unknown("its input and its output are not tables");
             };
             let rejects = ran.output(REJECTS)?.map_or(0, |rejects| rejects.rows());
             return match ran.outcomes([input.rows(), main.rows(), rejects])? {
-                Some(outcomes) => Ok(Self::Recorded { port: port.name, input, outcomes }),
+                Some(outcomes) => Ok(Self::Recorded { port, input, outcomes }),
+                None if ran.is_unknown() => Ok(Self::Unknown(ran.silent())),
                 None => unknown("the step has not recorded what came out for each row"),
             };
         }
@@ -243,7 +244,7 @@ impl<'a> Links<'a> {
         row: usize,
         values: &Row,
         main: &Stored<'_>,
-    ) -> Result<Vec<Parents>, WorkbenchError> {
+    ) -> Result<Vec<Parents<'a>>, WorkbenchError> {
         let parents = |port, rows| vec![Parents { port, rows, all: true }];
         Ok(match self {
             Self::Recorded { port, outcomes, .. } => {
@@ -295,7 +296,7 @@ fn selected(found: &[usize], alike: &[usize], row: usize, of_equal: OfEqual) -> 
     Onward { rows: exact.copied().into_iter().collect(), alike: 1 }
 }
 
-impl Join<'_> {
+impl<'a> Join<'a> {
     /// Returns whether the output has columns of the second table.
     pub(super) fn has_both(&self) -> bool {
         matches!(self.how, HowJoined::Inner | HowJoined::Left)
@@ -336,7 +337,7 @@ impl Join<'_> {
         Ok(found.into_iter().skip(at).step_by(alike.len().max(1)).collect())
     }
 
-    fn back(&self, row: usize, values: &Row, main: &Stored<'_>) -> Result<Vec<Parents>, WorkbenchError> {
+    fn back(&self, row: usize, values: &Row, main: &Stored<'_>) -> Result<Vec<Parents<'a>>, WorkbenchError> {
         let (left, table) = &self.left;
         let (found, alike) = (self.carried.alike_behind(values, main)?, self.carried.back(values, table)?);
         let each = (found.len() / alike.len().max(1)).max(1);

@@ -9,6 +9,7 @@
 //! - `tables` reads single rows of stored tables, and `step` has what is known of a step that ran.
 //! - `links` says which rows of a step's outputs come from which rows of its inputs.
 //! - `follow` says what became of a row in a step, and `reason` why a step dropped it. `parameters` has what both show.
+//! - `written` reads the texts of records in their files again.
 //! - `describe` formats a trace as JSON, and `words` says it in words.
 
 mod back;
@@ -21,6 +22,7 @@ mod reason;
 mod step;
 mod tables;
 mod words;
+mod written;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -29,10 +31,11 @@ use serde_json::{Map, Value};
 use self::find::find;
 use self::step::{Run, parts};
 pub use self::words::InWords;
+use self::written::add_texts;
 use super::WorkbenchError;
 use crate::event::{FlowEvent, FlowId};
 use crate::flow::{FlowInstance, StepStatus};
-use crate::step::Registry;
+use crate::step::{Files, Registry};
 use crate::store::EventStore;
 
 /// The maximum number of records that a trace follows.
@@ -82,14 +85,30 @@ pub struct ReadRecord {
     pub files: Vec<String>,
     /// The number of the record, from 1.
     pub record: Option<u64>,
-    /// The line on which the record begins, from 1; known for rejected records alone.
+    /// The name in the data of the file that the record comes from, if a rejected record says it.
+    pub file: Option<String>,
+    /// The line on which the record begins, from 1, as far as it is known.
     pub line: Option<u64>,
+    /// The record as it is written in its file.
+    pub written: WrittenText,
     /// The name of the record.
     pub name: Option<String>,
     /// The values that were read, by column.
     pub values: Map<String, Value>,
     /// Why the source rejected the record; `None` if it did not.
     pub rejected: Option<String>,
+}
+
+/// The text of a record in its file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum WrittenText {
+    /// It was not looked for, or is not found.
+    #[default]
+    Unknown,
+    /// The text, from the file that has the content with which it was read.
+    Text(String),
+    /// The file was not read, for this reason: it has changed, for example, or is missing.
+    Unread(String),
 }
 
 /// What a step did with a record.
@@ -204,7 +223,8 @@ pub enum WhyDropped {
     },
 }
 
-/// Follows the records that `wanted` names through the run with the state `instance` and these `events`.
+/// Follows the records that `wanted` names through the run with the state `instance` and these `events`. Reads their texts in
+/// `files`, if these have not changed since.
 ///
 /// # Errors
 /// [`WorkbenchError::NoSuchRecord`] if no source read such a record; also fails if the store cannot be read.
@@ -213,17 +233,19 @@ pub fn trace(
     registry: &Registry,
     instance: &FlowInstance,
     events: &[FlowEvent],
+    files: &Files,
     wanted: &Wanted,
 ) -> Result<Trace, WorkbenchError> {
     let run = Run::new(store, registry, instance, events);
     let mut found = find(&run, wanted)?;
     let more = found.len().saturating_sub(MOST_RECORDS);
     found.truncate(MOST_RECORDS);
-    let records = found.into_iter().map(|found| {
-        let steps = followed(&run, found.source, found.row)?;
-        Ok(RecordTrace { origin: found.origin, steps })
-    });
-    Ok(Trace { flow_id: instance.flow_id(), records: records.collect::<Result<_, WorkbenchError>>()?, more })
+    let steps: Vec<Vec<StepTrace>> =
+        found.iter().map(|found| followed(&run, found.source, found.row)).collect::<Result<_, _>>()?;
+    let mut read: Vec<(usize, ReadRecord)> = found.into_iter().map(|found| (found.source, found.origin)).collect();
+    add_texts(&run, files, &mut read);
+    let records = read.into_iter().zip(steps).map(|((_, origin), steps)| RecordTrace { origin, steps }).collect();
+    Ok(Trace { flow_id: instance.flow_id(), records, more })
 }
 
 /// From which records a row of a step's output comes.
@@ -294,10 +316,11 @@ pub fn ancestry(
     registry: &Registry,
     instance: &FlowInstance,
     events: &[FlowEvent],
+    files: &Files,
     of: Option<&str>,
     number: u64,
 ) -> Result<Ancestry, WorkbenchError> {
-    back::ancestry(&Run::new(store, registry, instance, events), of, number)
+    back::ancestry(&Run::new(store, registry, instance, events), files, of, number)
 }
 
 /// Follows a row of an output of the step at `source` through the later steps. `row` is its index, with the name of the output.

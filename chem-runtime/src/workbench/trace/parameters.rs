@@ -8,7 +8,7 @@ use super::tables::Stored;
 use crate::step::{ParamType, StepSpec};
 
 /// Returns whether a parameter has one of these types, or a list of it.
-fn is_of(ty: &ParamType, types: &[ParamType]) -> bool {
+pub(super) fn is_of(ty: &ParamType, types: &[ParamType]) -> bool {
     match ty {
         ParamType::Optional(inner) | ParamType::List(inner) => is_of(inner, types),
         ty => types.contains(ty),

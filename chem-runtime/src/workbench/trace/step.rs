@@ -3,7 +3,7 @@
 use chem_manifest::StepId;
 
 use crate::artifact::{Artifact, ArtifactSource as _};
-use crate::event::{FlowEvent, FlowEventKind, RecordedStep, StepFinished};
+use crate::event::{FlowEvent, FlowEventKind, RecordedStep, StepFinished, StepKind};
 use crate::fingerprint::ArtifactHash;
 use crate::flow::{FlowInstance, StepState};
 use crate::step::{MAIN_OUTPUT, Registry, RowOutcomes, StepDefinition, StepRegistration, StepSpec};
@@ -29,8 +29,26 @@ pub(super) struct Ran<'a> {
     pub(super) recorded: &'a RecordedStep,
     pub(super) state: &'a StepState,
     pub(super) spec: &'static StepSpec,
-    registration: &'static StepRegistration,
+    /// `None` if this program does not have the step type.
+    registration: Option<&'static StepRegistration>,
 }
+
+/// What is known of a step type that this program does not have.
+const UNKNOWN: StepSpec = StepSpec {
+    name: "",
+    version: 0,
+    kind: StepKind::Transform,
+    cache: false,
+    effects: false,
+    approximate: false,
+    rows: None,
+    doc: "",
+    inputs: &[],
+    outputs: &[],
+    params: &[],
+    code: "",
+    defined_in: ("", "", 0),
+};
 
 impl<'a> Run<'a> {
     pub(super) fn new(
@@ -51,16 +69,12 @@ impl<'a> Run<'a> {
         self.registry.get(uses).map(|registration| registration.spec())
     }
 
-    /// Returns the step at `index`, or why nothing is known of it.
-    pub(super) fn ran(&'a self, index: usize) -> Result<Ran<'a>, String> {
-        let (Some(recorded), Some(state)) = (self.recorded().get(index), self.instance.steps().get(index)) else {
-            return Err("the run has no such step".to_owned());
-        };
-        let Some(registration) = self.registry.get(&recorded.uses) else {
-            return Err(format!("this program has no step type `{}`", recorded.uses));
-        };
-        let spec = registration.shaped(&recorded.params);
-        Ok(Ran { run: self, index, recorded, state, spec, registration })
+    /// Returns the step at `index`.
+    pub(super) fn ran(&'a self, index: usize) -> Option<Ran<'a>> {
+        let (recorded, state) = (self.recorded().get(index)?, self.instance.steps().get(index)?);
+        let registration = self.registry.get(&recorded.uses);
+        let spec = registration.map_or(&UNKNOWN, |registration| registration.shaped(&recorded.params));
+        Some(Ran { run: self, index, recorded, state, spec, registration })
     }
 
     /// Opens an output of a step; `None` if it is not a table.
@@ -117,6 +131,21 @@ impl<'a> Ran<'a> {
         self.recorded.inputs.get(port).cloned().unwrap_or_else(|| port.to_owned())
     }
 
+    /// Returns the input whose rows the step takes one by one, if there is one. A step of an unknown type may do so with its only
+    /// input.
+    pub(super) fn port_of_rows(&self) -> Option<&'a str> {
+        if self.is_unknown() {
+            let mut ports = self.recorded.inputs.keys();
+            return ports.next().filter(|_| ports.next().is_none()).map(String::as_str);
+        }
+        self.spec.inputs.iter().find(|port| port.rows).map(|port| port.name)
+    }
+
+    /// Returns whether this program does not have the step type.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.registration.is_none()
+    }
+
     /// Returns what came out for each row, if the step has recorded it. Its input, output and rejects have `counts` rows.
     pub(super) fn outcomes(&self, counts: [usize; 3]) -> Result<Option<RowOutcomes>, WorkbenchError> {
         let Some(hash) = self.run.finished(self.index, self.state)?.and_then(|finished| finished.rows?.outcomes) else {
@@ -128,6 +157,9 @@ impl<'a> Ran<'a> {
 
     /// Returns the step with its parameters, or why this program has no such step.
     pub(super) fn definition(&self) -> Result<Box<dyn StepDefinition>, String> {
+        let Some(registration) = self.registration else {
+            return Err(self.silent());
+        };
         let (uses, ran) = (&self.recorded.uses, self.state.started.as_ref().map(|started| started.version));
         if let Some(version) = ran.filter(|version| *version != self.spec.version) {
             return Err(format!(
@@ -136,7 +168,7 @@ impl<'a> Ran<'a> {
             ));
         }
         let id = StepId::new(self.recorded.id.clone()).map_err(|error| error.to_string())?;
-        self.registration
+        registration
             .bind(id, &self.recorded.params)
             .map_err(|_| format!("`{uses}` of this program does not take the parameters of the step"))
     }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Ancestor, Ancestry, CameFrom, Group, Kept, Parent, Partner, ReadRecord, StepOutcome, StepTrace, WhyDropped,
+    WrittenText,
 };
 
 /// The maximum number of values of a row that are named.
@@ -54,13 +55,22 @@ impl ReadRecord {
     /// Says what was read, or why the source rejected it.
     pub fn words(&self) -> InWords {
         let text = |name: &str| self.values.get(name).and_then(Value::as_str);
+        let line = self.line.map(|line| format!(" in line {line}")).unwrap_or_default();
         match &self.rejected {
             Some(reason) => {
-                InWords::ended("rejected", format!(": {reason}; its text is `{}`", text("text").unwrap_or_default()))
+                let written = match &self.written {
+                    WrittenText::Text(text) => text.as_str(),
+                    WrittenText::Unknown | WrittenText::Unread(_) => text("text").unwrap_or_default(),
+                };
+                InWords::ended("rejected", format!(": {reason}; its text{line} is `{}`", shortened(written)))
             }
             None => {
                 let read = text("smiles").map_or_else(|| values(&self.values), |smiles| format!("`{smiles}`"));
-                InWords::went_on(format!("read as {read}"))
+                InWords::went_on(match &self.written {
+                    WrittenText::Text(text) => format!("read as {read}, written{line} as `{}`", shortened(text)),
+                    WrittenText::Unknown => format!("read as {read}"),
+                    WrittenText::Unread(reason) => format!("read as {read}; its text is not shown: {reason}"),
+                })
             }
         }
     }

@@ -105,6 +105,23 @@ impl Duplicates {
     }
 }
 
+/// Calls `each` with the first line and the text of each record, without the `$$$$` that ends it.
+///
+/// # Errors
+/// Fails like `each`, or if the text cannot be read.
+pub(super) fn each_text(
+    source: Source<'_>,
+    mut each: impl FnMut(u64, &[u8]) -> Result<(), StepError>,
+) -> Result<(), StepError> {
+    source.text.in_parts(source.name, |part| {
+        let mut frames = Frames::of_part(part);
+        for record in frames.by_ref() {
+            each(record.line, record.text.strip_suffix(b"\n").unwrap_or(record.text))?;
+        }
+        Ok(frames.taken())
+    })
+}
+
 /// What a first pass over a file finds out about its data fields.
 #[derive(Default)]
 struct FoundFields {
