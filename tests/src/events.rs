@@ -119,13 +119,13 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
     let fingerprint: Fingerprint = hash(1);
     vec![
         FlowEventKind::FlowInitialized(FlowInitialized {
-            child_of: Some(ChildOf {
+            child_of: Some(Box::new(ChildOf {
                 given: params.clone(),
                 index: 2,
                 parent: another_run(),
                 step_id: "sweep".into(),
                 step_index: 1,
-            }),
+            })),
             flow: "oral-leads".into(),
             definition_hash: definition_hash(["read", "keep"]),
             step_count: 2,

@@ -141,7 +141,7 @@ impl FlowEvent {
     /// this is another kind of event.
     pub fn child_of(&self) -> Option<&ChildOf> {
         match &self.kind {
-            FlowEventKind::FlowInitialized(initialized) => initialized.child_of.as_ref(),
+            FlowEventKind::FlowInitialized(initialized) => initialized.child_of.as_deref(),
             _ => None,
         }
     }

@@ -44,7 +44,7 @@ impl StepKind {
 pub struct FlowInitialized {
     /// The step of another run that runs this one; `None` if it was begun by itself. Not part of any fingerprint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub child_of: Option<ChildOf>,
+    pub child_of: Option<Box<ChildOf>>,
     /// The resolved flow definition.
     pub definition: RecordedDefinition,
     /// The hash of the step ids in order.

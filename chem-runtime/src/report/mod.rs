@@ -170,7 +170,7 @@ impl RunReport {
         Self {
             flow_id: instance.flow_id(),
             flow: initialized.map(|initialized| initialized.flow.clone()).unwrap_or_default(),
-            child_of: initialized.and_then(|initialized| initialized.child_of.clone()),
+            child_of: initialized.and_then(|initialized| initialized.child_of.as_deref().cloned()),
             status: instance.status(),
             event_variants: String::new(),
             definition_hash: initialized.map(|initialized| initialized.definition_hash),

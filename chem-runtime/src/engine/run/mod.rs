@@ -248,7 +248,7 @@ fn runs_ahead(step: &dyn StepDefinition) -> bool {
 impl FlowEngine {
     pub(super) fn initialized(&self) -> Result<FlowEventKind, CoreEngineError> {
         Ok(FlowEventKind::FlowInitialized(FlowInitialized {
-            child_of: self.place.child_of.clone(),
+            child_of: self.place.child_of.clone().map(Box::new),
             flow: self.definition.name().unwrap_or(&self.default_name).to_owned(),
             definition_hash: self.definition.hash(),
             step_count: self.definition.steps().len(),

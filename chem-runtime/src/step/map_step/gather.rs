@@ -15,7 +15,7 @@ use crate::step::children::{ChildEnd, ChildFlow, ERROR, FINGERPRINT, MapParams, 
 pub(super) fn table(params: &MapParams, ends: &[ChildEnd], artifacts: &dyn ArtifactSource) -> Result<Table, StepError> {
     let mut columns: Vec<(&str, Vec<Value>)> = Vec::new();
     for name in params.over.keys() {
-        let given = params.children.iter().map(|child| Ok(cell(child.given.get(name).cloned().unwrap_or_default())?));
+        let given = params.children.iter().map(|child| cell(child.given.get(name).cloned().unwrap_or_default()));
         columns.push((name, given.collect::<Result<_, StepError>>()?));
     }
     for (name, taken) in &params.take {
