@@ -166,6 +166,100 @@ impl Browser {
         );
     }
 
+    /// Permits pages to run scripts, or forbids it.
+    pub fn run_scripts(&mut self, run: bool) {
+        self.call("Emulation.setScriptExecutionDisabled", json!({"value": !run}));
+    }
+
+    /// Saves what a page offers for download into a directory.
+    pub fn save_into(&mut self, directory: &Path) {
+        let path = directory.display().to_string();
+        self.call("Browser.setDownloadBehavior", json!({"behavior": "allow", "downloadPath": path}));
+    }
+
+    /// Clicks with the mouse in the middle of the first element that matches a selector.
+    pub fn click(&mut self, selector: &str) {
+        let at = self.locate(selector, 0.5);
+        for kind in ["mousePressed", "mouseReleased"] {
+            self.mouse(kind, at);
+        }
+    }
+
+    /// Drags with the mouse over an element, between two shares of its width.
+    pub fn drag(&mut self, selector: &str, from: f64, to: f64) {
+        let (begin, end) = (self.locate(selector, from), self.locate(selector, to));
+        self.mouse("mousePressed", begin);
+        self.mouse("mouseMoved", ((begin.0 + end.0) / 2.0, begin.1));
+        self.mouse("mouseMoved", end);
+        self.mouse("mouseReleased", end);
+    }
+
+    /// Moves the mouse to a share of the width of an element.
+    pub fn point_at(&mut self, selector: &str, share: f64) {
+        let at = self.locate(selector, share);
+        self.mouse("mouseMoved", at);
+    }
+
+    /// Replaces the text of a field: clicks it, selects what it has, and types.
+    pub fn fill(&mut self, selector: &str, text: &str) {
+        self.click(selector);
+        self.evaluate("document.activeElement.select()");
+        if text.is_empty() {
+            self.press("Backspace");
+        } else {
+            self.call("Input.insertText", json!({"text": text}));
+        }
+    }
+
+    /// Presses a key, which goes to the element in focus.
+    pub fn press(&mut self, key: &str) {
+        let code = match key {
+            "Backspace" => 8,
+            "Tab" => 9,
+            "Enter" => 13,
+            "Escape" => 27,
+            " " => 32,
+            "ArrowLeft" => 37,
+            "ArrowUp" => 38,
+            "ArrowRight" => 39,
+            "ArrowDown" => 40,
+            _ => panic!("no code for the key {key}"),
+        };
+        let text = match key {
+            "Enter" => "\r",
+            " " => " ",
+            _ => "",
+        };
+        for kind in ["keyDown", "keyUp"] {
+            let text = if kind == "keyDown" { text } else { "" };
+            self.call(
+                "Input.dispatchKeyEvent",
+                json!({"type": kind, "key": key, "code": key, "text": text, "windowsVirtualKeyCode": code}),
+            );
+        }
+    }
+
+    /// Scrolls an element into view, and returns a position in it: a share of its width, in the middle of its height.
+    fn locate(&mut self, selector: &str, share: f64) -> (f64, f64) {
+        let selector = Value::from(selector);
+        // What comes into view may change its size and move the rest, so that the position is read two frames later.
+        let at = self.evaluate(&format!(
+            "(async () => {{ const it = document.querySelector({selector}); for (let turn = 0; turn < 2; turn += 1) {{ \
+             it.scrollIntoView({{block: 'center', behavior: 'instant'}}); await new Promise((resolve) => \
+             requestAnimationFrame(() => requestAnimationFrame(resolve))); }} const box = it.getBoundingClientRect(); \
+             return [box.x + {share} * box.width, box.y + box.height / 2]; }})()"
+        ));
+        (at[0].as_f64().unwrap(), at[1].as_f64().unwrap())
+    }
+
+    fn mouse(&mut self, kind: &str, (x, y): (f64, f64)) {
+        let pressed = i32::from(kind != "mouseReleased");
+        self.call(
+            "Input.dispatchMouseEvent",
+            json!({"type": kind, "x": x, "y": y, "button": "left", "buttons": pressed, "clickCount": 1}),
+        );
+    }
+
     fn call(&mut self, method: &str, params: Value) -> Value {
         self.sent += 1;
         let mut message = json!({"id": self.sent, "method": method, "params": params});

@@ -32,6 +32,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cosmolkit::{Molecule, SmilesError, SmilesParseError};
 
+pub(super) use self::depict::Drawing;
 pub(super) use self::edit::{AtomEdit, AtomState};
 pub(super) use self::fingerprint::DEFAULT_BITS;
 pub use self::fingerprint::{Fingerprint, FingerprintKind};

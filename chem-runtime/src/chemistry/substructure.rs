@@ -83,7 +83,7 @@ pub fn select_by_substructure(
 ///
 /// # Errors
 /// Fails if the search takes too long.
-pub(super) fn decided(found: Result<bool, Unmatched>, smiles: &str, name: &str) -> Result<Option<bool>, StepError> {
+pub(super) fn decided<T>(found: Result<T, Unmatched>, smiles: &str, name: &str) -> Result<Option<T>, StepError> {
     match found {
         Ok(found) => Ok(Some(found)),
         Err(Unmatched::Failed) => Ok(None),

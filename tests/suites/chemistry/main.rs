@@ -15,6 +15,7 @@
 //! - `search`: substructures, scaffolds and similarities are RDKit's, and what is alike comes first.
 //! - `picking`: picks are far apart, and members of a cluster near its centre.
 //! - `report`: the page shows what it promises, in a browser, whatever the molecules are called.
+//! - `instrument`: each control of that page does what it says, and what it saves is what the steps write.
 //! - `threads`: results do not depend on the number of threads.
 //! - `trouble`: rubbish, full disks and missing columns are accounted for, and lose nothing.
 //! - `intake`: files in other encodings, with decimal commas and without headers are read as they are meant.
@@ -29,6 +30,7 @@ mod coordinates;
 mod files;
 mod fingerprints;
 mod hostile;
+mod instrument;
 mod intake;
 mod odd;
 mod picking;

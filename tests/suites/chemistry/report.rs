@@ -1,4 +1,5 @@
-//! The report: what it shows, that it is safe to open, and that its fingerprint covers what it says.
+//! The report: what it shows, that it is safe to open, and that its fingerprint covers what it says. Its controls are in
+//! `instrument`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -135,6 +136,8 @@ steps:
       properties: [dose, activity]
       plots: [dose]
       limit: 2
+      group: record
+      highlight: "C[CH3]"
 "#
     )
 }
@@ -297,11 +300,15 @@ fn what_a_step_on_the_way_refuses_is_not_removed_besides() {
 fn names_stay_text_and_nothing_is_loaded() {
     let page = page("activity >= 0");
     let outside = ["src=\"http", "href=\"http", "url(", "@import"];
-    let foreign = ["<script", "<b>broken", "<h1>gone", "onmouseover=\"alert", "<img src=x", "<i>note"];
+    // The page has one script of its own.
+    assert_eq!((page.matches("<script").count(), page.matches("</script").count()), (1, 1));
+    let foreign = ["<b>broken", "<h1>gone", "onmouseover=\"alert", "<img src=x", "<i>note"];
     for never in outside.into_iter().chain(foreign) {
         assert!(!page.contains(never), "the page has {never}");
     }
-    assert!(page.contains("default-src 'none'; style-src 'unsafe-inline'; img-src data:"));
+    let policy = page.split("Content-Security-Policy\" content=\"").nth(1).unwrap().split('"').next().unwrap();
+    let policy = policy.replace("&#39;", "'");
+    assert!(policy.starts_with("default-src 'none'; script-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
 }
 
 #[test]
@@ -383,10 +390,12 @@ fn the_fingerprint_covers_what_the_page_tells_of_earlier_steps() {
 #[test]
 fn a_column_that_cannot_be_shown_is_one_clear_error() {
     let directory = tempfile::tempdir().unwrap();
-    for (key, value, words) in
-        [("properties", "mass", ["`mass`", "`activity`"]), ("plots", "name", ["`name`", "`activity`"])]
-    {
-        let params = json!({ "path": "b.html", key: [value] });
+    for (key, value, words) in [
+        ("properties", "mass", ["`mass`", "`activity`"]),
+        ("plots", "name", ["`name`", "`activity`"]),
+        ("group", "activity", ["`activity`", "`record`"]),
+    ] {
+        let params = json!({ "path": "b.html", key: if key == "group" { json!(value) } else { json!([value]) } });
         let report = WriteReport::from_params(params.as_object().unwrap()).unwrap();
         std::fs::write(directory.path().join("a.csv"), HOSTILE).unwrap();
         let read = crate::bench::read("a.csv", &[("numbers", json!(["activity"]))]);
@@ -397,7 +406,7 @@ fn a_column_that_cannot_be_shown_is_one_clear_error() {
     }
 }
 
-/// Opens the report in a frame and says what a reader would see. Its own scripts may run; those of the report may not.
+/// Opens the report in a frame and says what a reader would see. Its own script may run, and so may that of the report.
 const LOOK: &str = r#"<!doctype html><title>look</title>
 <iframe id="report" src="a.html" width="1200" height="900"></iframe><pre id="seen"></pre>
 <script>
@@ -429,7 +438,7 @@ window.onload = async () => {
 </script>"#;
 
 #[test]
-fn a_browser_shows_it_whole_and_runs_nothing() {
+fn a_browser_shows_it_whole_and_runs_no_name() {
     let directory = tempfile::tempdir().unwrap();
     engine(Arc::new(InMemoryEventStore::new()), directory.path(), "activity >= 4").run_to_end().unwrap();
     std::fs::write(directory.path().join("look.html"), LOOK).unwrap();
@@ -451,7 +460,7 @@ fn a_browser_shows_it_whole_and_runs_nothing() {
         "bars": 4,
         "dangling": [],
         "loaded": [],
-        "scripts": 0,
+        "scripts": 1,
         "handlers": 0,
         "fits": { "1200": true, "700": true, "380": true },
         "small": 0,

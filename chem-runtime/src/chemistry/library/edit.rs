@@ -157,9 +157,15 @@ impl Structure {
     /// Applies `edit` to the atoms, without changing bonds, aromaticity or chirality. Returns `None` if an atom then has an
     /// invalid valence.
     pub(super) fn edited(&self, edit: impl FnOnce(&mut [Atom])) -> Option<Self> {
+        self.reshaped(|topology| edit(&mut topology.atoms))
+    }
+
+    /// Applies `edit` to the atoms and bonds, without perceiving aromaticity and stereochemistry again. Returns `None` if an
+    /// atom then has an invalid valence.
+    pub(super) fn reshaped(&self, edit: impl FnOnce(&mut TopologyBlock)) -> Option<Self> {
         guarded(|| {
             let mut topology = self.0.topology().clone();
-            edit(&mut topology.atoms);
+            edit(&mut topology);
             rebuilt(topology)
         })?
     }

@@ -1,5 +1,6 @@
 //! Searches structures for patterns, within a budget of steps.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -77,6 +78,17 @@ impl Structure {
             return Ok(None);
         }
         Ok(self.matches(pattern.query(), 1)?.into_iter().next())
+    }
+
+    /// Returns the atoms of all matches of the pattern, at most 1000 of them, in ascending order. Ignores stereochemistry.
+    ///
+    /// # Errors
+    /// Fails like [`has`](Self::has).
+    pub fn matched_atoms(&self, pattern: &Pattern) -> Result<BTreeSet<usize>, Unmatched> {
+        if !Atoms::of(&self.0).suffice_for(pattern.needed()) {
+            return Ok(BTreeSet::new());
+        }
+        Ok(self.matches(pattern.query(), MAX_MATCHES)?.into_iter().flatten().collect())
     }
 
     /// Returns whether all of `parts` occur without overlap. Several equal parts are chosen in one order instead of in all

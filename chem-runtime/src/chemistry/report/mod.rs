@@ -1,11 +1,14 @@
 //! `report.write`: a page that shows molecules and how they were chosen.
 //!
-//! The page is one file without scripts. Its content security policy forbids it to load anything. Pictures of molecules
-//! are embedded as images, which cannot run code.
+//! The page is one file that shows everything without scripts. Its one script sorts, filters, groups and saves what is there. The content
+//! security policy of the page permits that script and the one style, by their hashes, and forbids to load anything.
+//! Pictures of molecules are embedded as images, which cannot run code.
 
 mod cards;
+mod data;
 mod page;
 mod past;
+mod picture;
 mod plots;
 mod record;
 mod value;
@@ -13,13 +16,16 @@ mod value;
 use askama::Template as _;
 use serde_json::json;
 
+use self::cards::Choice;
+use self::data::Data;
 use self::page::Page;
 use self::past::{Passage, Shelf, passages, path as path_to_page};
 use self::plots::Plot;
 use super::molecules::{Molecules, PROMISED};
+use super::params::Smarts;
 use crate::prelude::*;
 use crate::step::param::given;
-use crate::step::{ColumnName, History, ParamValue as _};
+use crate::step::{ColumnContext, ColumnName, History, ParamValue as _};
 
 /// The default number of columns to show on a card, and to plot.
 const COLUMNS: usize = 8;
@@ -36,7 +42,13 @@ const COLUMNS: usize = 8;
 /// what was added by a step that made several rows of one, is what is shown, removed and refused. Rows are told apart
 /// by their `record`.
 ///
-/// A molecule of more than 300 atoms has a card that says so in place of a picture.
+/// In a browser that runs scripts, the reader of the page searches the molecules by name, sorts them by a column, filters
+/// them by ranges in the histograms, groups them by a column, plots two columns against each other, enlarges a molecule, and
+/// saves those selected as CSV, with every column, or as SMILES. The values saved are those of the table: texts that a
+/// spreadsheet would run as a formula change only if the reader chooses so, as with `escape_formulas` of `table.write`.
+///
+/// A molecule of more than 300 atoms has a card that says so in place of a picture. A molecule takes about 5 KB of the page,
+/// so that a page of 10,000 takes some seconds to open.
 ///
 /// The page has no date and no path: the same flow over the same files gives the same page. The signal `written` counts
 /// the `molecules`, those `drawn`, and those `not_drawn` that have a card and no picture.
@@ -60,10 +72,12 @@ const COLUMNS: usize = 8;
 /// ```
 ///
 /// # Errors
-/// - A column of `properties` or `plots` is not in the table, or one of `plots` has no numbers; the message names those
-///   that will do.
+/// - A column of `properties`, `plots` or `group` is not in the table, one of `plots` has no numbers, or that of `group` has
+///   decimal numbers; the message names those that will do.
+/// - The pattern of `highlight` requires a hydrogen atom without a neighbour, or the search for it takes more than 2,000,000
+///   steps in one molecule, which the message names.
 /// - The file or its directory cannot be written, or `path` is a directory.
-#[step("report.write", version = 4, kind = Sink)]
+#[step("report.write", version = 5, kind = Sink, check = can_highlight)]
 pub fn write_report(
     molecules: Input<Molecules>,
     history: Option<Input<History>>,
@@ -81,13 +95,27 @@ pub fn write_report(
     #[param(example = "[molecular_weight, logp]", columns_of = "molecules")]
     plots: Option<Vec<ColumnName>>,
     /// How many molecules to draw at most, from the first.
-    #[param(default = 60, min = 0, max = 1000)]
+    #[param(default = 60, min = 0, max = 10_000)]
     limit: u64,
+    /// A column whose values make groups of molecules, such as clusters or scaffolds. Groups of whole numbers come in
+    /// ascending order, others by size.
+    #[param(example = "scaffold", columns_of = "molecules")]
+    group: Option<ColumnName>,
+    /// A SMARTS pattern. The atoms of its matches have a background in the pictures. A hydrogen atom in it is a condition on
+    /// its neighbour, as with `merge_hydrogens: true` of `molecules.substructure`.
+    #[param(example = "C(=O)[OX2H]")]
+    highlight: Option<Smarts>,
     context: &ExecutionContext<'_>,
 ) -> Result<FileWritten, StepError> {
     let table = molecules.table();
     let shown = columns(table, properties.as_deref(), |_| true)?;
     let plotted = columns(table, plots.as_deref(), |ty| matches!(ty, ColumnType::Integer | ColumnType::Float))?;
+    let grouped = match &group {
+        Some(group) => {
+            columns(table, Some(std::slice::from_ref(group)), |ty| ty != ColumnType::Float)?.first().copied()
+        }
+        None => None,
+    };
     let drawn = usize::try_from(limit).unwrap_or(usize::MAX).min(molecules.len());
     let mut shelf = Shelf::new(context.artifacts());
     let passages = match &history {
@@ -101,10 +129,13 @@ pub fn write_report(
             ("properties", properties.write()),
             ("plots", plots.write()),
             ("limit", limit.write()),
+            ("group", group.write()),
+            ("highlight", highlight.write()),
         ]);
         record::again(history, context.step_id().as_str(), context.input_hash("molecules"), &own)
     });
-    let cards = cards::cards(context, &molecules, &shown, drawn)?;
+    let choice = Choice { drawn, properties: &shown, group: grouped, highlight: highlight.as_ref() };
+    let cards = cards::cards(context, &molecules, &choice)?;
     let pictures = cards.pictures();
     let flow = history.as_ref().map(|history| history.flow.as_str()).filter(|flow| !flow.is_empty());
     let (plots, compared) = distributions(&mut shelf, &molecules, &plotted, history.as_deref())?;
@@ -117,6 +148,7 @@ pub fn write_report(
         plots,
         compared,
         molecules: cards,
+        data: Data { table, rows: drawn, group: grouped }.json(),
         rejects: record::rejects(&passages),
         again,
     };
@@ -124,6 +156,11 @@ pub fn write_report(
     let said = json!({ "molecules": molecules.len(), "drawn": pictures, "not_drawn": drawn - pictures });
     context.signal("written", &said)?;
     Ok(written)
+}
+
+fn can_highlight(step: &WriteReport, _: &ColumnContext<'_>) -> Vec<Misfit> {
+    let refused = step.highlight.as_ref().and_then(|smarts| cards::highlighted(smarts).err());
+    refused.map(|error| Misfit::new("highlight", error.to_string())).into_iter().collect()
 }
 
 /// Returns the indices of the columns called `names`, whose types have to fit, or by default of the first columns that
@@ -173,7 +210,7 @@ fn distributions(
         };
         let all = all.as_deref().and_then(|all| plots::numbers(all.column(&column.name)?.1));
         compared |= all.is_some();
-        plots.extend(plots::histogram(column, &now, all.as_deref(), called));
+        plots.extend(plots::histogram((*index, column), &now, all.as_deref(), called));
     }
     let (_, many) = called;
     Ok((plots, compared.then_some(many)))

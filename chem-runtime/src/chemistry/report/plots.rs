@@ -27,6 +27,13 @@ pub(super) fn numbers(data: &Values) -> Option<Vec<f64>> {
 
 /// A histogram in the coordinates of its SVG, [`WIDTH`] by [`HEIGHT`].
 pub(super) struct Plot {
+    /// The index of the column in the table.
+    pub(super) column: usize,
+    /// The values at the left and at the right end, as text that reads back to them.
+    pub(super) from: String,
+    pub(super) to: String,
+    /// Whether each bar is one whole number.
+    pub(super) each: bool,
     pub(super) name: String,
     pub(super) unit: Option<String>,
     pub(super) summary: String,
@@ -45,10 +52,10 @@ pub(super) struct Bar {
     pub(super) height: f64,
 }
 
-/// Builds a histogram of `now`, in front of one of `before` if given, or returns `None` if there are no values or their
+/// Builds a histogram of `now`, the values of a column with its index, in front of one of `before` if given, or returns `None` if there are no values or their
 /// range is not finite. `one` and `many` name what has the values.
 pub(super) fn histogram(
-    column: &Column,
+    (index, column): (usize, &Column),
     now: &[f64],
     before: Option<&[f64]>,
     (one, many): (&str, &str),
@@ -82,6 +89,10 @@ pub(super) fn histogram(
         None => format!("no {one} has a value"),
     };
     Some(Plot {
+        column: index,
+        from: scale.from.to_string(),
+        to: scale.end().to_string(),
+        each: scale.each,
         name: words(&column.name),
         unit: column.unit.as_ref().map(ToString::to_string),
         summary,
@@ -195,21 +206,21 @@ mod tests {
     fn every_value_is_in_a_bar() {
         let column = Column::new("a<b", ColumnType::Float).with_unit("g/mol");
         let called = ("molecule", "molecules");
-        let plot = histogram(&column, &[1.0, 2.0, 2.0], Some(&[1.0, 2.0, 2.0, 9.0]), called).unwrap();
+        let plot = histogram((0, &column), &[1.0, 2.0, 2.0], Some(&[1.0, 2.0, 2.0, 9.0]), called).unwrap();
         assert_eq!((plot.name.as_str(), plot.summary.as_str()), ("a<b", "3 molecules, from 1 to 2, median 2"));
         let bars: Vec<&str> = plot.bars.iter().map(|bar| bar.class).collect();
         assert_eq!(bars, ["before", "before", "before", "now", "now"]);
-        assert!(histogram(&column, &[], None, called).is_none());
+        assert!(histogram((0, &column), &[], None, called).is_none());
     }
 
     #[test]
     fn small_and_large_values_are_spread_and_named() {
         let ki = Column::new("ki", ColumnType::Float);
         let called = ("molecule", "molecules");
-        let plot = histogram(&ki, &[2.3e-9, 1e-6, 3.4e-5], None, called).unwrap();
+        let plot = histogram((0, &ki), &[2.3e-9, 1e-6, 3.4e-5], None, called).unwrap();
         assert_eq!(plot.summary, "3 molecules, from 2.3×10⁻⁹ to 3.4×10⁻⁵, median 1×10⁻⁶");
         let spread = [1e-12, 2e-12, 5e-12, 9e-12];
-        let plot = histogram(&ki, &spread, None, called).unwrap();
+        let plot = histogram((0, &ki), &spread, None, called).unwrap();
         assert_eq!(plot.bars.len(), 4);
         let ticks = |ty, values: &[f64]| Scale::over(ty, values.iter()).unwrap().ticks();
         assert_eq!(ticks(ColumnType::Float, &[0.0, 9.9e29]), ["0", "5×10²⁹", "1×10³⁰"]);

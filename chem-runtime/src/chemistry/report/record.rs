@@ -223,8 +223,8 @@ fn written(value: &Value, hashes: &mut Vec<String>) -> Value {
     }
 }
 
-/// Renders a value as YAML with hidden characters escaped, so that it survives copying from a page.
-fn seen(value: &Value) -> String {
+/// Renders a value as JSON, which is YAML too, with hidden characters escaped, so that it survives a page.
+pub(super) fn seen(value: &Value) -> String {
     let mut yaml = String::new();
     for character in value.to_string().chars() {
         match character {
