@@ -289,7 +289,13 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // What was started may be a script that passes no signal on to the browser. It may also have ended by itself.
+        let close = json!({"id": self.sent + 1, "method": "Browser.close"});
+        let _ = self.socket.send(Message::text(close.to_string()));
+        let asked = Instant::now();
+        while matches!(self.process.try_wait(), Ok(None)) && asked.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

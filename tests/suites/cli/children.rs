@@ -358,7 +358,7 @@ fn a_worker_that_is_terminated_hands_its_child_back() {
     assert_eq!(ended.status.code(), Some(130));
     let printed: Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!(printed["stopped"], "interrupted");
-    // Nobody holds a child, although no process is gone.
+    // No process holds a child, although the worker was not killed.
     let children = place.show("@last")["children"].as_array().unwrap().clone();
     assert!(children.iter().all(|child| ["interrupted", "not begun"].contains(&child["status"].as_str().unwrap())));
 }
