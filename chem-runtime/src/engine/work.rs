@@ -86,8 +86,8 @@ struct State {
 }
 
 impl FlowEngine {
-    /// Runs children of the run `flow_id` until none is left. The run itself goes on when its own process, or one that
-    /// resumes it, sees that all have ended.
+    /// Runs children of the run `flow_id` until none is left. The run itself continues when its own process, or one that
+    /// resumes it, finds that all have ended.
     ///
     /// # Errors
     /// [`CoreEngineError::Child`] if a child cannot run, and the errors of the store. Children that were taken are released.
@@ -122,7 +122,7 @@ impl FlowEngine {
             match children {
                 Some(children) => {
                     self.shift(&children, options, cancel, &mut worked)?;
-                    // The run itself may go on to a step with further children.
+                    // The run itself may continue to a step with further children.
                     if worked.stopped != Stopped::NothingLeft || !self.may_go_on(&instance)? {
                         return Ok(worked);
                     }
