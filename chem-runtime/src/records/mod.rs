@@ -37,6 +37,8 @@ mod record_files;
 mod record_text;
 mod rejects;
 mod rows_where;
+#[cfg(feature = "parquet")]
+mod shared_file;
 mod sheet;
 #[cfg(feature = "excel")]
 mod sheet_cell;

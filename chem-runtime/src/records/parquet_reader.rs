@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use super::parquet_columns::{Meaning, Piece};
 use super::record_text::RecordText;
+use super::shared_file::SharedFile;
 use crate::artifact::Column;
 use crate::cancel;
 use crate::step::StepError;
@@ -55,7 +56,8 @@ fn caught<T>(name: &str, work: impl FnOnce() -> Result<T, ParquetError>) -> Resu
 fn open(name: &str, file: &RecordText<'_>) -> Result<Box<dyn FileReader>, StepError> {
     Ok(match file {
         RecordText::Copied(copy) => {
-            let copy = copy.try_clone().map_err(|error| StepError::context(format!("cannot read `{name}`"), error))?;
+            let copy =
+                SharedFile::new(copy).map_err(|error| StepError::context(format!("cannot read `{name}`"), error))?;
             Box::new(caught(name, || SerializedFileReader::new(copy))?)
         }
         file => {
@@ -223,6 +225,7 @@ impl<'a> ParquetReader<'a> {
 mod tests {
     use std::collections::BTreeMap;
     use std::io::Write as _;
+    use std::sync::Mutex;
 
     use serde_json::{Value, json};
 
@@ -262,7 +265,7 @@ mod tests {
         let (table, file) = (some(), written(&some()));
         let mut copy = tempfile::tempfile().unwrap();
         copy.write_all(&file).unwrap();
-        for file in [RecordText::Copied(copy), RecordText::Whole(file.into())] {
+        for file in [RecordText::Copied(Arc::new(Mutex::new(copy))), RecordText::Whole(file.into())] {
             let (columns, count) = parquet_schema("a.parquet", &file).unwrap();
             assert_eq!((columns.as_slice(), count), (table.columns(), 2));
             let read = read(&file, &[]).unwrap();
@@ -283,7 +286,14 @@ mod tests {
             (Column::new("n", ColumnType::Integer), Values::integers(0..25_000)),
         ])
         .unwrap();
-        let file = RecordText::Whole(written(&table).into());
+        let bytes = written(&table);
+        let mut copy = tempfile::tempfile().unwrap();
+        copy.write_all(&bytes).unwrap();
+        let copy = RecordText::Copied(Arc::new(Mutex::new(copy)));
+        for _ in 0..20 {
+            assert!(read(&copy, &[]).unwrap().kept == table, "columns that are read at once read from one file");
+        }
+        let file = RecordText::Whole(bytes.into());
         assert!(read(&file, &[]).unwrap().kept == table);
         let text = read(&file, &[("n", ColumnType::Text)]).unwrap();
         assert_eq!((text.kept.row(7)[1].clone(), text.kept.rows()), (json!("7"), 25_000));

@@ -1,8 +1,9 @@
 //! The text of a file of records, which is read from its beginning as often as needed.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io::{Seek as _, SeekFrom};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tempfile::{SpooledData, SpooledTempFile};
 
@@ -23,7 +24,7 @@ pub(crate) enum RecordText<'a> {
     Unpacked(Mutex<SpooledTempFile>),
     /// A copy of a file that is not text, and not in memory.
     #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "without Parquet nothing reads it"))]
-    Copied(std::fs::File),
+    Copied(Arc<Mutex<File>>),
 }
 
 impl<'a> RecordText<'a> {
@@ -49,7 +50,7 @@ impl<'a> RecordText<'a> {
     pub(crate) fn of_bytes(file: &InputFile, files: &Files) -> Result<Self, StepError> {
         Ok(match copied(file, files)?.0.into_inner() {
             SpooledData::InMemory(bytes) => Self::Whole(bytes.into_inner().into()),
-            SpooledData::OnDisk(copy) => Self::Copied(copy),
+            SpooledData::OnDisk(copy) => Self::Copied(Arc::new(Mutex::new(copy))),
         })
     }
 
