@@ -37,13 +37,19 @@ ALTER TABLE artifact_repairs ADD COLUMN artifact_hash text NOT NULL;
 ALTER TABLE artifact_repairs ADD COLUMN kind text NOT NULL;
 
 -- object: column artifact_repairs.payload
-ALTER TABLE artifact_repairs ADD COLUMN payload jsonb NOT NULL;
+ALTER TABLE artifact_repairs ADD COLUMN payload jsonb;
 
 -- object: column artifact_repairs.metadata
 ALTER TABLE artifact_repairs ADD COLUMN metadata jsonb;
 
 -- object: column artifact_repairs.repaired_at
 ALTER TABLE artifact_repairs ADD COLUMN repaired_at timestamp with time zone DEFAULT now() NOT NULL;
+
+-- object: column artifact_repairs.codec
+ALTER TABLE artifact_repairs ADD COLUMN codec text;
+
+-- object: column artifact_repairs.packed
+ALTER TABLE artifact_repairs ADD COLUMN packed bytea;
 
 -- object: column attestations.number
 ALTER TABLE attestations ADD COLUMN number bigint NOT NULL;
@@ -121,7 +127,7 @@ ALTER TABLE workflow_step_artifacts ADD COLUMN artifact_hash text NOT NULL;
 ALTER TABLE workflow_step_artifacts ADD COLUMN kind text NOT NULL;
 
 -- object: column workflow_step_artifacts.payload
-ALTER TABLE workflow_step_artifacts ADD COLUMN payload jsonb NOT NULL;
+ALTER TABLE workflow_step_artifacts ADD COLUMN payload jsonb;
 
 -- object: column workflow_step_artifacts.metadata
 ALTER TABLE workflow_step_artifacts ADD COLUMN metadata jsonb;
@@ -129,9 +135,15 @@ ALTER TABLE workflow_step_artifacts ADD COLUMN metadata jsonb;
 -- object: column workflow_step_artifacts.produced_in_seq
 ALTER TABLE workflow_step_artifacts ADD COLUMN produced_in_seq bigint NOT NULL;
 
+-- object: column workflow_step_artifacts.codec
+ALTER TABLE workflow_step_artifacts ADD COLUMN codec text;
+
+-- object: column workflow_step_artifacts.packed
+ALTER TABLE workflow_step_artifacts ADD COLUMN packed bytea;
+
 -- object: function chem_append
-CREATE OR REPLACE FUNCTION "store".chem_append(run_ids uuid[], run_expected bigint[], run_epochs bigint[], run_holders text[], run_counts integer[], event_types text[], event_payloads text[], artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[])
- RETURNS void
+CREATE OR REPLACE FUNCTION "store".chem_append(run_ids uuid[], run_expected bigint[], run_epochs bigint[], run_holders text[], run_counts integer[], event_types text[], event_payloads text[], artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[], artifact_codecs text[], artifact_packed bytea[])
+ RETURNS text[]
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -207,24 +219,28 @@ BEGIN
 
     IF cardinality(artifact_hashes) > 0 THEN
         -- The first of a name stays.
-        INSERT INTO "store".workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
-        SELECT artifact.hash, artifact.kind, artifact.payload::jsonb, artifact.metadata::jsonb, seqs[artifact.event]
-        FROM unnest(artifact_events, artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas)
-            AS artifact (event, hash, kind, payload, metadata)
+        INSERT INTO "store".workflow_step_artifacts (
+            artifact_hash, kind, payload, metadata, produced_in_seq, codec, packed)
+        SELECT artifact.hash, artifact.kind, artifact.payload::jsonb, artifact.metadata::jsonb, seqs[artifact.event],
+               artifact.codec, artifact.packed
+        FROM unnest(artifact_events, artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas,
+                    artifact_codecs, artifact_packed)
+            AS artifact (event, hash, kind, payload, metadata, codec, packed)
         ON CONFLICT (artifact_hash) DO NOTHING;
         GET DIAGNOSTICS stored_artifacts = ROW_COUNT;
         IF stored_artifacts < cardinality(artifact_hashes) THEN
-            PERFORM "store".chem_repair_artifacts(
-                artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas);
+            RETURN "store".chem_other_artifacts(
+                artifact_hashes, artifact_kinds, artifact_payloads, artifact_codecs, artifact_packed);
         END IF;
     END IF;
+    RETURN NULL;
 END
 $function$
 ;
 
 -- object: function chem_append_artifacts
-CREATE OR REPLACE FUNCTION "store".chem_append_artifacts(run_id uuid, run_expected bigint, artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[])
- RETURNS void
+CREATE OR REPLACE FUNCTION "store".chem_append_artifacts(run_id uuid, run_expected bigint, artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[], artifact_codecs text[], artifact_packed bytea[])
+ RETURNS text[]
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -232,29 +248,35 @@ AS $function$
 DECLARE
     stored_artifacts BIGINT;
 BEGIN
-    INSERT INTO "store".workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
+    INSERT INTO "store".workflow_step_artifacts (
+        artifact_hash, kind, payload, metadata, produced_in_seq, codec, packed)
     SELECT artifact.hash, artifact.kind, artifact.payload::jsonb, artifact.metadata::jsonb,
            (SELECT seq FROM "store".event_log
-            WHERE flow_id = run_id AND position = run_expected + artifact.event - 1 AND xact = pg_current_xact_id())
+            WHERE flow_id = run_id AND position = run_expected + artifact.event - 1 AND xact = pg_current_xact_id()),
+           artifact.codec, artifact.packed
     FROM (
         SELECT unnest(artifact_events) AS event,
                unnest(artifact_hashes) AS hash,
                unnest(artifact_kinds) AS kind,
                unnest(artifact_payloads) AS payload,
-               unnest(artifact_metadatas) AS metadata
+               unnest(artifact_metadatas) AS metadata,
+               unnest(artifact_codecs) AS codec,
+               unnest(artifact_packed) AS packed
     ) AS artifact
     ON CONFLICT (artifact_hash) DO NOTHING;
     GET DIAGNOSTICS stored_artifacts = ROW_COUNT;
     IF stored_artifacts < cardinality(artifact_hashes) THEN
-        PERFORM "store".chem_repair_artifacts(artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas);
+        RETURN "store".chem_other_artifacts(
+            artifact_hashes, artifact_kinds, artifact_payloads, artifact_codecs, artifact_packed);
     END IF;
+    RETURN NULL;
 END
 $function$
 ;
 
 -- object: function chem_append_to_run
-CREATE OR REPLACE FUNCTION "store".chem_append_to_run(run_id uuid, run_expected bigint, run_epoch bigint, run_holder text, event_types text[], event_payloads text[], artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[])
- RETURNS void
+CREATE OR REPLACE FUNCTION "store".chem_append_to_run(run_id uuid, run_expected bigint, run_epoch bigint, run_holder text, event_types text[], event_payloads text[], artifact_events integer[], artifact_hashes text[], artifact_kinds text[], artifact_payloads text[], artifact_metadatas text[], artifact_codecs text[], artifact_packed bytea[])
+ RETURNS text[]
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -311,24 +333,29 @@ BEGIN
 
     IF cardinality(artifact_hashes) > 0 THEN
         -- The first of a name stays.
-        INSERT INTO "store".workflow_step_artifacts (artifact_hash, kind, payload, metadata, produced_in_seq)
+        INSERT INTO "store".workflow_step_artifacts (
+            artifact_hash, kind, payload, metadata, produced_in_seq, codec, packed)
         SELECT artifact.hash, artifact.kind, artifact.payload::jsonb, artifact.metadata::jsonb,
                (SELECT seq FROM "store".event_log
-                WHERE flow_id = run_id AND position = run_expected + artifact.event - 1)
+                WHERE flow_id = run_id AND position = run_expected + artifact.event - 1),
+               artifact.codec, artifact.packed
         FROM (
             SELECT unnest(artifact_events) AS event,
                    unnest(artifact_hashes) AS hash,
                    unnest(artifact_kinds) AS kind,
                    unnest(artifact_payloads) AS payload,
-                   unnest(artifact_metadatas) AS metadata
+                   unnest(artifact_metadatas) AS metadata,
+                   unnest(artifact_codecs) AS codec,
+                   unnest(artifact_packed) AS packed
         ) AS artifact
         ON CONFLICT (artifact_hash) DO NOTHING;
         GET DIAGNOSTICS stored_artifacts = ROW_COUNT;
         IF stored_artifacts < cardinality(artifact_hashes) THEN
-            PERFORM "store".chem_repair_artifacts(
-                artifact_hashes, artifact_kinds, artifact_payloads, artifact_metadatas);
+            RETURN "store".chem_other_artifacts(
+                artifact_hashes, artifact_kinds, artifact_payloads, artifact_codecs, artifact_packed);
         END IF;
     END IF;
+    RETURN NULL;
 END
 $function$
 ;
@@ -354,6 +381,33 @@ BEGIN
         AS given (number, kind, run, statement, signature, time);
     RETURN TRUE;
 END
+$function$
+;
+
+-- object: function chem_other_artifacts
+CREATE OR REPLACE FUNCTION "store".chem_other_artifacts(hashes text[], kinds text[], payloads text[], codecs text[], packed_payloads bytea[])
+ RETURNS text[]
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT array_agg(DISTINCT given.hash)
+    FROM (
+        SELECT unnest(hashes) AS hash,
+               unnest(kinds) AS kind,
+               unnest(payloads)::jsonb AS payload,
+               unnest(codecs) AS codec,
+               unnest(packed_payloads) AS packed
+    ) AS given
+    WHERE NOT EXISTS (
+        SELECT FROM "store".workflow_step_artifacts AS stored
+        WHERE stored.artifact_hash = given.hash AND stored.kind = given.kind
+          AND (stored.payload = given.payload OR stored.codec = given.codec AND stored.packed = given.packed)
+    ) AND NOT EXISTS (
+        SELECT FROM "store".artifact_repairs AS stored
+        WHERE stored.artifact_hash = given.hash AND stored.kind = given.kind
+          AND (stored.payload = given.payload OR stored.codec = given.codec AND stored.packed = given.packed)
+    )
 $function$
 ;
 
@@ -412,7 +466,7 @@ $function$
 ;
 
 -- object: function chem_repair_artifacts
-CREATE OR REPLACE FUNCTION "store".chem_repair_artifacts(hashes text[], kinds text[], payloads text[], metadatas text[])
+CREATE OR REPLACE FUNCTION "store".chem_repair_artifacts(hashes text[], kinds text[], payloads text[], metadatas text[], codecs text[], packed_payloads bytea[])
  RETURNS bigint
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -421,21 +475,17 @@ AS $function$
 DECLARE
     repaired BIGINT;
 BEGIN
-    INSERT INTO "store".artifact_repairs (artifact_hash, kind, payload, metadata)
-    SELECT DISTINCT ON (given.hash) given.hash, given.kind, given.payload, given.metadata::jsonb
+    INSERT INTO "store".artifact_repairs (artifact_hash, kind, payload, metadata, codec, packed)
+    SELECT DISTINCT ON (given.hash)
+           given.hash, given.kind, given.payload, given.metadata::jsonb, given.codec, given.packed
     FROM (
         SELECT unnest(hashes) AS hash,
                unnest(kinds) AS kind,
                unnest(payloads)::jsonb AS payload,
-               unnest(metadatas) AS metadata
+               unnest(metadatas) AS metadata,
+               unnest(codecs) AS codec,
+               unnest(packed_payloads) AS packed
     ) AS given
-    WHERE NOT EXISTS (
-        SELECT FROM "store".workflow_step_artifacts AS stored
-        WHERE stored.artifact_hash = given.hash AND stored.kind = given.kind AND stored.payload = given.payload
-    ) AND NOT EXISTS (
-        SELECT FROM "store".artifact_repairs AS stored
-        WHERE stored.artifact_hash = given.hash AND stored.kind = given.kind AND stored.payload = given.payload
-    )
     ORDER BY given.hash;
     GET DIAGNOSTICS repaired = ROW_COUNT;
     RETURN repaired;
@@ -471,6 +521,9 @@ $function$
 
 -- object: constraint artifact_repairs.artifact_repairs_artifact_hash_check
 ALTER TABLE artifact_repairs ADD CONSTRAINT artifact_repairs_artifact_hash_check CHECK ((length(artifact_hash) = 64));
+
+-- object: constraint artifact_repairs.artifact_repairs_have_one_payload
+ALTER TABLE artifact_repairs ADD CONSTRAINT artifact_repairs_have_one_payload CHECK ((((payload IS NULL) = (packed IS NOT NULL)) AND ((packed IS NULL) = (codec IS NULL)))) NOT VALID;
 
 -- object: constraint artifact_repairs.artifact_repairs_pkey
 ALTER TABLE artifact_repairs ADD CONSTRAINT artifact_repairs_pkey PRIMARY KEY (repair);
@@ -516,6 +569,9 @@ ALTER TABLE flow_leases ADD CONSTRAINT flow_leases_pkey PRIMARY KEY (flow_id);
 
 -- object: constraint workflow_step_artifacts.workflow_step_artifacts_artifact_hash_check
 ALTER TABLE workflow_step_artifacts ADD CONSTRAINT workflow_step_artifacts_artifact_hash_check CHECK ((length(artifact_hash) = 64));
+
+-- object: constraint workflow_step_artifacts.workflow_step_artifacts_have_one_payload
+ALTER TABLE workflow_step_artifacts ADD CONSTRAINT workflow_step_artifacts_have_one_payload CHECK ((((payload IS NULL) = (packed IS NOT NULL)) AND ((packed IS NULL) = (codec IS NULL)))) NOT VALID;
 
 -- object: constraint workflow_step_artifacts.workflow_step_artifacts_pkey
 ALTER TABLE workflow_step_artifacts ADD CONSTRAINT workflow_step_artifacts_pkey PRIMARY KEY (artifact_hash);

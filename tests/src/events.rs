@@ -37,6 +37,26 @@ pub fn artifact(number: u64) -> Artifact {
     Artifact::new("note", &json!({ "number": number })).unwrap()
 }
 
+/// Returns an artifact that contains `number`, and that databases compress.
+pub fn long_artifact(number: u64) -> Artifact {
+    let rows: Vec<_> = (0..500).map(|row| json!([format!("CC(=O)N{row}"), number])).collect();
+    Artifact::new("rows", &rows.into()).unwrap()
+}
+
+/// Returns an artifact of this length that no database compresses.
+pub fn random_artifact(seed: u64, length: usize) -> Artifact {
+    let mut state = seed;
+    // SplitMix64.
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        char::from(b'#' + ((mixed >> 33) % 90).to_le_bytes()[0])
+    };
+    let text: String = (0..length).map(|_| next()).collect();
+    Artifact::new("text", &json!([seed, text])).unwrap()
+}
+
 /// Returns the event that a step finished with these outputs.
 pub fn finished(artifacts: impl IntoIterator<Item = Artifact>) -> NewEvent {
     let artifacts: Vec<Artifact> = artifacts.into_iter().collect();

@@ -80,13 +80,16 @@ impl<'a> Tampering<'a> {
             Self::Payload { hash, payload } => (
                 "workflow_step_artifacts",
                 format!(
-                    "UPDATE workflow_step_artifacts SET payload = '{}' WHERE artifact_hash = '{hash}'",
+                    "UPDATE workflow_step_artifacts SET payload = '{}', codec = NULL, packed = NULL WHERE artifact_hash = '{hash}'",
                     quoted(payload)
                 ),
             ),
             Self::Repairs { hash, payload } => (
                 "artifact_repairs",
-                format!("UPDATE artifact_repairs SET payload = '{}' WHERE artifact_hash = '{hash}'", quoted(payload)),
+                format!(
+                    "UPDATE artifact_repairs SET payload = '{}', codec = NULL, packed = NULL WHERE artifact_hash = '{hash}'",
+                    quoted(payload)
+                ),
             ),
             Self::Squatter { hash, payload } => (
                 "workflow_step_artifacts",

@@ -17,7 +17,7 @@ pub(super) struct SharedFile {
 }
 
 impl SharedFile {
-    /// Shares `file`. Whoever reads it elsewhere takes the lock and seeks first.
+    /// Shares `file`. All who read it take the lock, and seek first.
     ///
     /// # Errors
     /// Fails if its length cannot be found.

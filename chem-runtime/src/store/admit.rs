@@ -5,6 +5,8 @@
 
 use jiff::Timestamp;
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use super::packed::PackedPayload;
 use super::{NewEvent, PersistenceError};
 use crate::artifact::Artifact;
 use crate::event::{FlowEventKind, FlowId};
@@ -30,6 +32,20 @@ pub struct AdmittedArtifact {
     pub artifact: Artifact,
     /// The metadata as canonical JSON; `None` if it has none.
     pub metadata: Option<String>,
+    /// The payload as a database stores it in place of its text; `None` for the text.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    pub(super) packed: Option<PackedPayload>,
+}
+
+impl AdmittedArtifact {
+    fn new(artifact: Artifact, metadata: Option<String>) -> Self {
+        Self {
+            artifact,
+            metadata,
+            #[cfg(any(feature = "postgres", feature = "sqlite"))]
+            packed: None,
+        }
+    }
 }
 
 /// Returns the batch in the form to store.
@@ -46,6 +62,24 @@ pub fn admit(flow_id: FlowId, events: &[NewEvent]) -> Result<Vec<Admitted>, Pers
 /// Returns [`PersistenceError::RefusedArtifact`] for an artifact that cannot be stored.
 pub fn admit_artifacts(artifacts: &[Artifact]) -> Result<Vec<AdmittedArtifact>, PersistenceError> {
     artifacts.iter().map(admit_artifact).collect()
+}
+
+/// Compresses the artifacts of the events where that pays.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(super) fn pack(mut events: Vec<Admitted>) -> Vec<Admitted> {
+    for event in &mut events {
+        event.artifacts = pack_artifacts(std::mem::take(&mut event.artifacts));
+    }
+    events
+}
+
+/// Compresses artifacts where that pays.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(super) fn pack_artifacts(mut artifacts: Vec<AdmittedArtifact>) -> Vec<AdmittedArtifact> {
+    for admitted in &mut artifacts {
+        admitted.packed = PackedPayload::of(&admitted.artifact);
+    }
+    artifacts
 }
 
 fn admit_one(flow_id: FlowId, event: &NewEvent) -> Result<Admitted, PersistenceError> {
@@ -66,12 +100,36 @@ fn admit_artifact(artifact: &Artifact) -> Result<AdmittedArtifact, PersistenceEr
     let refused = |part, source| PersistenceError::RefusedArtifact { hash: artifact.hash(), part, source };
     canonical_json(&artifact.kind().into()).map_err(|source| refused("kind", source))?;
     let Some(metadata) = artifact.metadata() else {
-        return Ok(AdmittedArtifact { artifact: artifact.clone(), metadata: None });
+        return Ok(AdmittedArtifact::new(artifact.clone(), None));
     };
     let text = canonical_json(metadata).map_err(|source| refused("metadata", source))?;
     let read = serde_json::from_str(&text)
         .map_err(|error| refused("metadata", CanonicalError::NotJson { reason: error.to_string() }))?;
-    Ok(AdmittedArtifact { artifact: artifact.clone().with_metadata(read), metadata: Some(text) })
+    Ok(AdmittedArtifact::new(artifact.clone().with_metadata(read), Some(text)))
+}
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+impl AdmittedArtifact {
+    /// Returns the payload if it is stored as text.
+    pub(super) fn plain(&self) -> Option<&str> {
+        self.packed.is_none().then(|| self.artifact.payload_text())
+    }
+
+    /// Returns the length of the payload as it is stored, in bytes.
+    #[cfg(feature = "postgres")]
+    pub(super) fn stored_length(&self) -> usize {
+        self.packed().map_or_else(|| self.artifact.payload_text().len(), <[u8]>::len)
+    }
+
+    /// Returns the codec of a payload that is stored compressed.
+    pub(super) fn codec(&self) -> Option<&'static str> {
+        self.packed.as_ref().map(|packed| packed.codec)
+    }
+
+    /// Returns the payload if it is stored compressed.
+    pub(super) fn packed(&self) -> Option<&[u8]> {
+        self.packed.as_ref().map(|packed| packed.bytes.as_slice())
+    }
 }
 
 /// Returns the timestamp for new events: the current time to the microsecond, the precision of every store.

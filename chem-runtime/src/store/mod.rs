@@ -63,6 +63,8 @@ mod lease;
 mod log;
 mod memory;
 mod opening;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod packed;
 mod page;
 #[cfg(feature = "postgres")]
 pub mod postgres;

@@ -3,7 +3,7 @@
 use chem_runtime::artifact::{Artifact, ArtifactError};
 use chem_runtime::event::FlowId;
 use chem_runtime::store::{ArtifactStore as _, ErrorClass, EventLog as _, EventStore as _, PersistenceError};
-use chem_tests::events::{artifact, finished, numbered};
+use chem_tests::events::{artifact, finished, numbered, random_artifact};
 use chem_tests::postgres_server::TestDatabase;
 use serde_json::json;
 
@@ -51,8 +51,7 @@ fn an_event_that_was_changed_by_force_is_named() {
 
 /// Returns `count` artifacts that together exceed one statement, each with its number in it.
 fn large(count: u64) -> Vec<Artifact> {
-    let text = "CC(=O)Oc1ccccc1C(=O)O ".repeat(60_000);
-    (0..count).map(|number| Artifact::new("text", &json!([number, text])).unwrap()).collect()
+    (0..count).map(|number| random_artifact(number, 1_300_000)).collect()
 }
 
 #[test]

@@ -88,14 +88,14 @@ fn refuses_a_zombie(store: &PgEventStore, database: &TestDatabase) {
     let alone = |epoch: i64, position: i64| {
         format!(
             "SELECT chem_append_to_run('{run}', {position}, {epoch}, NULL, ARRAY['stepsignal'], ARRAY['{{}}'],
-                 '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')"
+                 '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')"
         )
     };
     let shared = |epoch: i64, position: i64| {
         format!(
             "SELECT chem_append(ARRAY['{run}']::uuid[], ARRAY[{position}], ARRAY[{epoch}], ARRAY[NULL],
                  ARRAY[1], ARRAY['stepsignal'], ARRAY['{{}}'],
-                 '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')"
+                 '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')"
         )
     };
     let mut client = database.client();
@@ -121,7 +121,7 @@ fn who_takes_a_run_waits_for_the_append_that_is_under_way() {
     let append = format!(
         "SELECT chem_append_to_run('{run}', 1, 1, NULL, ARRAY['stepsignal'],
              ARRAY['{{\"step_id\":\"a\",\"step_index\":0,\"signal\":\"late\"}}'],
-             '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')"
+             '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')"
     );
     transaction.batch_execute(&append).unwrap();
     std::thread::scope(|scope| {

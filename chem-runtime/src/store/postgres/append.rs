@@ -1,9 +1,10 @@
 //! Appends to one run or several with a single statement: one round trip and one commit.
 
 use serde::Deserialize;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::artifacts::{self, Columns};
+use super::artifacts::{self, Columns, Others};
 use super::client::Parameters;
 use super::error::{CONFLICT, FENCED};
 use super::pending::Pending;
@@ -12,10 +13,10 @@ use super::session::Session;
 use crate::event::FlowId;
 use crate::store::{Holder, PersistenceError};
 
-const APPEND_TO_RUN: &str = "SELECT store.chem_append_to_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const APPEND_TO_RUN: &str = "SELECT store.chem_append_to_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 /// Writes a message that nothing reads, so that the transaction has a commit, which waits for standbys.
 const SETTLE: &str = "SELECT pg_logical_emit_message(true, 'chem', '')";
-const APPEND_TO_RUNS: &str = "SELECT store.chem_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+const APPEND_TO_RUNS: &str = "SELECT store.chem_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 
 /// Why nothing was appended.
 pub(super) enum Failure {
@@ -54,29 +55,32 @@ impl Refusal {
     }
 }
 
-/// Appends to all runs of the batch, which must be distinct, or to none.
-pub(super) fn append(session: &mut Session, batch: &[&Pending]) -> Result<(), Failure> {
+/// Appends to all runs of the batch, which must be distinct, or to none. Returns the artifacts to look at.
+pub(super) fn append(session: &mut Session, batch: &[&Pending]) -> Result<Others, Failure> {
     let placed = artifacts::in_order(batch.iter().flat_map(|pending| &pending.events));
     let artifacts = Columns::of(placed.iter());
-    if let [pending] = batch {
+    let others = if let [pending] = batch {
         let statement = session.prepared(APPEND_TO_RUN)?;
-        append_to_run(pending, &artifacts, |parameters| session.execute(&statement, parameters))?;
+        append_to_run(pending, &artifacts, |parameters| session.query_one(&statement, parameters))?
     } else {
-        append_to_runs(session, batch, &artifacts)?;
-    }
-    settle_if_warned(session)
+        append_to_runs(session, batch, &artifacts)?
+    };
+    settle_if_warned(session)?;
+    Ok(others)
 }
 
 /// Appends to one run what is too large for one statement: first the events, then the artifacts, in one transaction.
-pub(super) fn append_large(session: &mut Session, pending: &Pending) -> Result<(), Failure> {
+/// Returns the artifacts to look at.
+pub(super) fn append_large(session: &mut Session, pending: &Pending) -> Result<Others, Failure> {
     let append = session.prepared(APPEND_TO_RUN)?;
     let append_artifacts = session.prepared(artifacts::APPEND)?;
     let mut transaction = session.transaction()?;
     let none = Columns::of([].iter());
-    append_to_run(pending, &none, |parameters| transaction.execute(&append, parameters))?;
-    artifacts::append_in_pieces(&mut transaction, &append_artifacts, pending)?;
+    append_to_run(pending, &none, |parameters| transaction.query_one(&append, parameters))?;
+    let others = artifacts::append_in_pieces(&mut transaction, &append_artifacts, pending)?;
     transaction.commit()?;
-    settle_if_warned(session)
+    settle_if_warned(session)?;
+    Ok(others)
 }
 
 /// The server warns if its wait for a standby was canceled; the commit may then be on this server only.
@@ -98,8 +102,8 @@ pub(super) fn settle(session: &mut Session) -> Result<(), tokio_postgres::Error>
 fn append_to_run(
     pending: &Pending,
     artifacts: &Columns<'_>,
-    execute: impl FnOnce(&Parameters<'_>) -> Result<u64, tokio_postgres::Error>,
-) -> Result<(), Failure> {
+    execute: impl FnOnce(&Parameters<'_>) -> Result<Row, tokio_postgres::Error>,
+) -> Result<Others, Failure> {
     let types: Vec<&str> = pending.events.iter().map(|event| event.event_type).collect();
     let payloads: Vec<&str> = pending.events.iter().map(|event| event.payload.as_str()).collect();
     let told = execute(&[
@@ -114,11 +118,13 @@ fn append_to_run(
         &artifacts.kinds,
         &artifacts.payloads,
         &artifacts.metadatas,
+        &artifacts.codecs,
+        &artifacts.packed,
     ]);
-    told.map(drop).map_err(failure)
+    others(told)
 }
 
-fn append_to_runs(session: &mut Session, batch: &[&Pending], artifacts: &Columns<'_>) -> Result<(), Failure> {
+fn append_to_runs(session: &mut Session, batch: &[&Pending], artifacts: &Columns<'_>) -> Result<Others, Failure> {
     let statement = session.prepared(APPEND_TO_RUNS)?;
     let run_ids: Vec<Uuid> = batch.iter().map(|pending| pending.flow_id.as_uuid()).collect();
     let run_expected: Vec<i64> = batch.iter().map(|pending| signed(pending.expected)).collect();
@@ -139,7 +145,7 @@ fn append_to_runs(session: &mut Session, batch: &[&Pending], artifacts: &Columns
             payloads.push(event.payload.as_str());
         }
     }
-    let told = session.execute(
+    let told = session.query_one(
         &statement,
         &[
             &run_ids,
@@ -154,9 +160,17 @@ fn append_to_runs(session: &mut Session, batch: &[&Pending], artifacts: &Columns
             &artifacts.kinds,
             &artifacts.payloads,
             &artifacts.metadatas,
+            &artifacts.codecs,
+            &artifacts.packed,
         ],
     );
-    told.map(drop).map_err(failure)
+    others(told)
+}
+
+fn others(told: Result<Row, tokio_postgres::Error>) -> Result<Others, Failure> {
+    let mut others = Others::default();
+    others.add(&told.map_err(failure)?)?;
+    Ok(others)
 }
 
 fn failure(error: tokio_postgres::Error) -> Failure {

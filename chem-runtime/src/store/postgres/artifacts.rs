@@ -1,14 +1,17 @@
 //! The artifacts of an append in the form of the database functions: as columns, sorted by hash.
 
-use super::client::Transaction;
+use tokio_postgres::Row;
 
+use super::Fault;
+use super::client::{Parameters, Transaction};
 use super::pending::{AT_ONCE, Pending};
+use super::read::artifact;
 use super::rows::signed;
 use super::session::Session;
 use crate::store::admit::{Admitted, AdmittedArtifact};
 
-pub(super) const APPEND: &str = "SELECT store.chem_append_artifacts($1, $2, $3, $4, $5, $6, $7)";
-const REPAIR: &str = "SELECT store.chem_repair_artifacts($1, $2, $3, $4)";
+pub(super) const APPEND: &str = "SELECT store.chem_append_artifacts($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+const REPAIR: &str = "SELECT store.chem_repair_artifacts($1, $2, $3, $4, $5, $6)";
 
 /// An artifact, and the event that it is appended with.
 pub(super) struct Placed<'a> {
@@ -46,8 +49,10 @@ pub(super) struct Columns<'a> {
     pub(super) events: Vec<i32>,
     pub(super) hashes: Vec<&'a str>,
     pub(super) kinds: Vec<&'a str>,
-    pub(super) payloads: Vec<&'a str>,
+    pub(super) payloads: Vec<Option<&'a str>>,
     pub(super) metadatas: Vec<Option<&'a str>>,
+    pub(super) codecs: Vec<Option<&'a str>>,
+    pub(super) packed: Vec<Option<&'a [u8]>>,
 }
 
 impl<'a> Columns<'a> {
@@ -56,38 +61,82 @@ impl<'a> Columns<'a> {
             events: placed.clone().map(|it| it.event).collect(),
             hashes: placed.clone().map(|it| it.hash.as_str()).collect(),
             kinds: placed.clone().map(|it| it.admitted.artifact.kind()).collect(),
-            payloads: placed.clone().map(|it| it.admitted.artifact.payload_text()).collect(),
-            metadatas: placed.map(|it| it.admitted.metadata.as_deref()).collect(),
+            payloads: placed.clone().map(|it| it.admitted.plain()).collect(),
+            metadatas: placed.clone().map(|it| it.admitted.metadata.as_deref()).collect(),
+            codecs: placed.clone().map(|it| it.admitted.codec()).collect(),
+            packed: placed.map(|it| it.admitted.packed()).collect(),
         }
     }
 }
 
 /// Appends the artifacts of an append, whose events are stored already, in pieces. Known artifacts are sent too,
-/// because the database compares them with its own.
+/// because the database compares them with its own. Returns those of which it has other bytes.
 pub(super) fn append_in_pieces(
     transaction: &mut Transaction<'_>,
     append: &tokio_postgres::Statement,
     pending: &Pending,
-) -> Result<(), tokio_postgres::Error> {
+) -> Result<Others, tokio_postgres::Error> {
+    let mut others = Others::default();
     let mut placed = in_order(pending.events.iter());
     placed.dedup_by(|later, first| later.hash == first.hash);
     let (run, expected) = (pending.flow_id.as_uuid(), signed(pending.expected));
     for piece in pieces(&placed) {
-        let Columns { events, hashes, kinds, payloads, metadatas } = Columns::of(piece.iter());
-        transaction.execute(append, &[&run, &expected, &events, &hashes, &kinds, &payloads, &metadatas])?;
+        let Columns { events, hashes, kinds, payloads, metadatas, codecs, packed } = Columns::of(piece.iter());
+        let row = transaction
+            .query_one(append, &[&run, &expected, &events, &hashes, &kinds, &payloads, &metadatas, &codecs, &packed])?;
+        others.add(&row)?;
     }
-    Ok(())
+    Ok(others)
 }
 
-/// Stores a further copy of each artifact whose content no stored copy has. Returns the number of new copies.
-pub(super) fn repair(session: &mut Session, artifacts: &[AdmittedArtifact]) -> Result<u64, tokio_postgres::Error> {
+/// The hashes of artifacts of which the database has other bytes than it was given: the same text in another spelling or from
+/// another codec, or a damaged copy.
+#[derive(Debug, Default)]
+pub(super) struct Others(Vec<String>);
+
+impl Others {
+    /// Adds what a function that appends returned.
+    pub(super) fn add(&mut self, row: &Row) -> Result<(), tokio_postgres::Error> {
+        self.0.extend(row.try_get::<_, Option<Vec<String>>>(0)?.unwrap_or_default());
+        Ok(())
+    }
+
+    /// Stores a further copy of each of these artifacts of the events that has no sound one.
+    pub(super) fn repair<'a>(
+        &self,
+        session: &mut Session,
+        events: impl Iterator<Item = &'a Admitted>,
+    ) -> Result<u64, Fault> {
+        if self.0.is_empty() {
+            return Ok(0);
+        }
+        let mut named = in_order(events);
+        named.dedup_by(|later, first| later.hash == first.hash);
+        named.retain(|placed| self.0.contains(&placed.hash));
+        repair_placed(session, named)
+    }
+}
+
+/// Stores a further copy of each artifact of which there is no sound copy. Returns the number of new copies.
+pub(super) fn repair(session: &mut Session, artifacts: &[AdmittedArtifact]) -> Result<u64, Fault> {
+    repair_placed(session, artifacts.iter().map(Placed::alone).collect())
+}
+
+fn repair_placed(session: &mut Session, artifacts: Vec<Placed<'_>>) -> Result<u64, Fault> {
+    let mut unsound = Vec::new();
+    for placed in artifacts {
+        match artifact(session, placed.admitted.artifact.hash()) {
+            Ok(Some(_)) => {}
+            Ok(None) | Err(Fault::Store(_)) => unsound.push(placed),
+            Err(fault) => return Err(fault),
+        }
+    }
     let statement = session.prepared(REPAIR)?;
-    let placed: Vec<_> = artifacts.iter().map(Placed::alone).collect();
     let mut repaired = 0;
-    for piece in pieces(&placed) {
-        let Columns { hashes, kinds, payloads, metadatas, .. } = Columns::of(piece.iter());
-        let row = session.query_one(&statement, &[&hashes, &kinds, &payloads, &metadatas])?;
-        repaired += row.try_get::<_, i64>(0)?.unsigned_abs();
+    for piece in pieces(&unsound) {
+        let Columns { hashes, kinds, payloads, metadatas, codecs, packed, .. } = Columns::of(piece.iter());
+        let given: &Parameters<'_> = &[&hashes, &kinds, &payloads, &metadatas, &codecs, &packed];
+        repaired += session.query_one(&statement, given)?.try_get::<_, i64>(0)?.unsigned_abs();
     }
     Ok(repaired)
 }
@@ -99,7 +148,7 @@ fn pieces<'a, 'b>(placed: &'b [Placed<'a>]) -> impl Iterator<Item = &'b [Placed<
         let mut size = 0;
         let fits = rest.iter().take_while(|it| {
             let first = size == 0;
-            size += it.admitted.artifact.payload_text().len();
+            size += it.admitted.stored_length();
             first || size <= AT_ONCE
         });
         let (now, later) = rest.split_at(fits.count());

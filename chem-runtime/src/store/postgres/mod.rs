@@ -53,6 +53,7 @@ pub use url::PostgresUrl;
 use self::error::{is_ambiguous, store_error};
 use self::group::GroupWriter;
 use self::lease::SignOfLife;
+use super::admit::{pack, pack_artifacts};
 use super::log::poll;
 use super::{
     ArtifactRow, ArtifactStore, Attestation, Attestations, Cursor, EventLog, EventStore, FlowSummary, Followed,
@@ -176,11 +177,15 @@ impl Inner {
     ) -> Result<T, PersistenceError> {
         with_retry(policy, |_| {
             let mut session = self.provider.session()?;
-            work(&mut session).map_err(|fault| match fault {
-                Fault::Store(error) => error,
-                Fault::Database(error) => self.failed(action, error),
-            })
+            work(&mut session).map_err(|fault| self.of_fault(action, fault))
         })
+    }
+
+    fn of_fault(&self, action: &str, fault: Fault) -> PersistenceError {
+        match fault {
+            Fault::Store(error) => error,
+            Fault::Database(error) => self.failed(action, error),
+        }
     }
 
     fn failed(&self, action: &str, error: tokio_postgres::Error) -> PersistenceError {
@@ -193,7 +198,7 @@ impl Inner {
 
 impl EventLog for PgEventStore {
     fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
-        let admitted = admit(writer.flow_id(), events)?;
+        let admitted = pack(admit(writer.flow_id(), events)?);
         let stored = write::append(&self.inner, &self.writer, writer, expected, admitted);
         if let Some(lease) = writer.lease() {
             let stopped = events.last().is_some_and(|last| last.kind.status_after().is_stopped());
@@ -292,8 +297,8 @@ impl ArtifactStore for PgEventStore {
     }
 
     fn repair_artifacts(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
-        let admitted = admit_artifacts(artifacts)?;
-        self.inner.with_session("repair", |session| Ok(artifacts::repair(session, &admitted)?))
+        let admitted = pack_artifacts(admit_artifacts(artifacts)?);
+        self.inner.with_session("repair", |session| artifacts::repair(session, &admitted))
     }
 }
 

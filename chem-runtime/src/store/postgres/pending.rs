@@ -29,7 +29,7 @@ impl Pending {
 
     /// Returns the size of all payloads, in bytes.
     pub(super) fn size(&self) -> usize {
-        let artifact = |artifact: &AdmittedArtifact| artifact.artifact.payload_text().len();
+        let artifact = AdmittedArtifact::stored_length;
         let event = |event: &Admitted| event.payload.len() + event.artifacts.iter().map(artifact).sum::<usize>();
         self.events.iter().map(event).sum()
     }

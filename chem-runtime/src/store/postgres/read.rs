@@ -8,9 +8,10 @@ use uuid::Uuid;
 use super::Fault;
 use super::rows::{event, signed, stored_event};
 use super::session::Session;
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, ArtifactError};
 use crate::event::{EventAddress, FlowEvent, FlowId};
 use crate::fingerprint::ArtifactHash;
+use crate::store::packed::unpacked;
 use crate::store::{PersistenceError, StoredEvent, StoredResult};
 
 const EVENTS: &str = "SELECT seq, flow_id, position, ts, event_type, payload::text
@@ -19,13 +20,12 @@ const EVENTS: &str = "SELECT seq, flow_id, position, ts, event_type, payload::te
 const PAGE: usize = 1_024;
 const NEXT_POSITION: &str = "SELECT coalesce(max(position) + 1, 0) FROM store.event_log WHERE flow_id = $1";
 const NEWEST_SEQ: &str = "SELECT coalesce(max(seq), 0) FROM store.event_log";
-const ARTIFACT: &str =
-    "SELECT kind, payload::text, metadata::text FROM store.workflow_step_artifacts WHERE artifact_hash = $1";
+const ARTIFACT: &str = "SELECT kind, payload::text, metadata::text, codec, packed FROM store.workflow_step_artifacts WHERE artifact_hash = $1";
 /// Orders hashes by bytes; other collations differ, such as Danish, which puts `aa` after `z`.
 const ARTIFACTS: &str = "SELECT artifact_hash FROM store.workflow_step_artifacts
      WHERE artifact_hash LIKE $1 || '%' ORDER BY artifact_hash COLLATE \"C\" LIMIT $2";
 /// Reads one copy at a time, because their number and size are unbounded.
-const REPAIR: &str = "SELECT kind, payload::text, metadata::text, repair FROM store.artifact_repairs
+const REPAIR: &str = "SELECT kind, payload::text, metadata::text, codec, packed, repair FROM store.artifact_repairs
      WHERE artifact_hash = $1 AND repair < $2 ORDER BY repair DESC LIMIT 1";
 const RESULTS: &str = "SELECT seq, flow_id, position FROM store.event_log
      WHERE event_type = 'stepfinished' AND payload ->> 'cache_key' = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
@@ -101,7 +101,7 @@ pub(super) fn artifact(session: &mut Session, hash: ArtifactHash) -> Result<Opti
     }
     let (statement, mut before) = (session.prepared(REPAIR)?, i64::MAX);
     while let Some(row) = session.query_opt(&statement, &[&hash.to_string(), &before])? {
-        before = row.try_get(3)?;
+        before = row.try_get(5)?;
         if let Ok(sound) = copy(hash, &row) {
             return Ok(Some(sound));
         }
@@ -109,13 +109,16 @@ pub(super) fn artifact(session: &mut Session, hash: ArtifactHash) -> Result<Opti
     first.transpose()
 }
 
-/// Decodes the columns kind, payload and metadata; fails if the artifact does not have the hash `hash`.
+/// Decodes the columns kind, payload, metadata, codec and packed; fails if the artifact does not have the hash `hash`.
 fn copy(hash: ArtifactHash, row: &Row) -> Result<Artifact, Fault> {
-    let (kind, payload): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
+    let (kind, payload): (&str, Option<&str>) = (row.try_get(0)?, row.try_get(1)?);
+    let (codec, packed): (Option<&str>, Option<&[u8]>) = (row.try_get(3)?, row.try_get(4)?);
+    let payload = unpacked(payload.map(|text| text.as_bytes().to_vec()), codec, packed)
+        .map_err(|reason| PersistenceError::Artifact(ArtifactError::Corrupt { hash, reason }))?;
     let metadata = row.try_get::<_, Option<&str>>(2)?.map(serde_json::from_str).transpose().map_err(|error| {
         PersistenceError::Corrupt { reason: format!("the metadata of artifact {hash} is not JSON: {error}") }
     })?;
-    Ok(Artifact::from_stored(hash, kind, payload, metadata).map_err(PersistenceError::Artifact)?)
+    Ok(Artifact::from_stored(hash, kind, &payload, metadata).map_err(PersistenceError::Artifact)?)
 }
 
 pub(super) fn artifact_hashes(session: &mut Session, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, Fault> {

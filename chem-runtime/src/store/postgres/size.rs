@@ -34,7 +34,7 @@ macro_rules! contents {
                  FROM store.event_log GROUP BY flow_id
              ), artifacts AS (
                  SELECT flow_id, count(*) AS artifacts,
-                        sum(pg_column_size(artifact.payload) + coalesce(pg_column_size(artifact.metadata), 0))
+                        sum(coalesce(pg_column_size(artifact.payload), pg_column_size(artifact.packed)) + coalesce(pg_column_size(artifact.metadata), 0))
                             AS artifact_bytes
                  FROM store.workflow_step_artifacts AS artifact JOIN store.event_log ON seq = produced_in_seq
                  GROUP BY flow_id

@@ -10,13 +10,14 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use super::Inner;
 use super::append::{self, Failure, Refusal};
+use super::artifacts::Others;
 use super::error::is_ambiguous;
 use super::group::{GroupWriter, Ticket};
 use super::pending::{AT_ONCE, Pending};
 use super::read::{events_between, next_position};
 use super::session::Session;
-use super::{Fault, Inner};
 use crate::event::FlowEvent;
 use crate::store::admit::Admitted;
 use crate::store::{ErrorClass, PersistenceError, Writer, with_retry};
@@ -55,7 +56,10 @@ fn commit(store: &Inner, batch: &[Arc<Ticket>], mut lost_answer: bool) {
         while !open.is_empty() {
             let pending: Vec<&Pending> = open.iter().map(|ticket| &ticket.pending).collect();
             match append::append(&mut session, &pending) {
-                Ok(()) => open.drain(..).for_each(|ticket| ticket.done(Ok(()))),
+                Ok(others) => {
+                    repair(store, &mut session, &others, open.iter().map(|ticket| &ticket.pending));
+                    open.drain(..).for_each(|ticket| ticket.done(Ok(())));
+                }
                 Err(Failure::Refused(refused)) => refuse(store, &mut session, &mut open, &refused, lost_answer)?,
                 Err(Failure::Database(error)) => {
                     lost_answer |= is_ambiguous(&error);
@@ -80,6 +84,19 @@ fn commit(store: &Inner, batch: &[Arc<Ticket>], mut lost_answer: bool) {
                 open.iter().for_each(|ticket| ticket.done(Err(shared(&error))));
             }
         },
+    }
+}
+
+/// Stores a further copy of each artifact of the appends whose stored copy is damaged. The appends are committed, so a failure
+/// to do so is none of theirs: an audit finds what is still damaged.
+fn repair<'a>(store: &Inner, session: &mut Session, others: &Others, appends: impl Iterator<Item = &'a Pending>) {
+    match others.repair(session, appends.flat_map(|pending| &pending.events)) {
+        Ok(0) => {}
+        Ok(copies) => tracing::warn!(copies, "stored artifacts again: the stored copies were not what their names say"),
+        Err(fault) => {
+            let error = store.of_fault("repair", fault);
+            tracing::warn!(%error, "a damaged copy of an artifact could not be replaced");
+        }
     }
 }
 
@@ -115,10 +132,7 @@ fn outcome(
 ) -> Result<Result<(), PersistenceError>, PersistenceError> {
     if lost_answer && refusal.found.is_some() {
         let stored = events_between(session, pending.flow_id, pending.expected, pending.events.len());
-        let stored = stored.map_err(|fault| match fault {
-            Fault::Store(error) => error,
-            Fault::Database(error) => store.failed("read", error),
-        })?;
+        let stored = stored.map_err(|fault| store.of_fault("read", fault))?;
         if same_events(pending, &stored) {
             append::settle(session).map_err(|error| store.failed("append to", error))?;
             return Ok(Ok(()));
@@ -141,7 +155,10 @@ fn commit_large(store: &Inner, pending: &Pending) -> Result<(), PersistenceError
     with_retry(&store.policy, |_| {
         let mut session = store.provider.session()?;
         match append::append_large(&mut session, pending) {
-            Ok(()) => Ok(()),
+            Ok(others) => {
+                repair(store, &mut session, &others, std::iter::once(pending));
+                Ok(())
+            }
             Err(Failure::Refused(refused)) => {
                 let own = refused.iter().find(|refusal| refusal.flow_id == pending.flow_id);
                 let refusal = own.ok_or_else(|| PersistenceError::Corrupt {

@@ -30,6 +30,7 @@ use self::identity::FileIdentity;
 use self::lease::LeaseError;
 use self::open::Older;
 use self::rows::{insert, newest_seq, next_position, signed};
+use super::admit::{pack, pack_artifacts};
 use super::{
     ArtifactRow, ArtifactStore, Attestation, Attestations, Cursor, EventLog, EventStore, FlowSummary, Followed,
     Largest, Lease, LeaseRecord, Leases, NewEvent, OpenMode, PersistenceError, RunFilter, RunIndex, StoreSize,
@@ -133,7 +134,7 @@ impl SqliteEventStore {
 impl EventLog for SqliteEventStore {
     fn append_as(&self, writer: Writer<'_>, expected: u64, events: &[NewEvent]) -> Result<(), PersistenceError> {
         let flow_id = writer.flow_id();
-        let admitted = admit(flow_id, events)?;
+        let admitted = pack(admit(flow_id, events)?);
         let failed = self.failed("append to");
         let mut connection = self.connection();
         // Takes the write lock before reading the position, so no other writer can append in between.
@@ -288,7 +289,7 @@ impl ArtifactStore for SqliteEventStore {
     }
 
     fn repair_artifacts(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
-        let (admitted, now) = (admit_artifacts(artifacts)?, append_time());
+        let (admitted, now) = (pack_artifacts(admit_artifacts(artifacts)?), append_time());
         let failed = self.failed("repair");
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;

@@ -21,7 +21,7 @@ const CONTENTS: &str = "
         FROM event_log GROUP BY flow_id
     ), artifacts AS (
         SELECT flow_id, count(*) AS artifacts,
-               sum(octet_length(artifact.payload) + coalesce(octet_length(artifact.metadata), 0)) AS artifact_bytes
+               sum(octet_length(coalesce(artifact.payload, artifact.packed)) + coalesce(octet_length(artifact.metadata), 0)) AS artifact_bytes
         FROM workflow_step_artifacts AS artifact JOIN event_log ON seq = produced_in_seq
         GROUP BY flow_id
     ), runs AS (

@@ -3,7 +3,7 @@
 use chem_runtime::artifact::Artifact;
 use chem_runtime::event::FlowId;
 use chem_runtime::store::{ErrorClass, PersistenceError};
-use chem_tests::events::{artifact, finished, hash, numbered, signal};
+use chem_tests::events::{artifact, finished, hash, long_artifact, numbered, random_artifact, signal};
 use chem_tests::stores::{Backend, Tampering};
 use serde_json::json;
 
@@ -144,12 +144,42 @@ pub(super) fn a_repair_stores_what_has_no_sound_copy_and_nothing_else(backend: &
 
 pub(super) fn a_large_append_repairs_too(backend: &dyn Backend) {
     let store = backend.store();
-    let text = "CC(=O)Oc1ccccc1C(=O)O ".repeat(60_000);
-    let large: Vec<Artifact> = (0..9).map(|number| Artifact::new("text", &json!([number, text])).unwrap()).collect();
+    let large: Vec<Artifact> = (0..9).map(|number| random_artifact(number, 1_200_000)).collect();
     store.append(FlowId::new(), 0, &[finished(large.clone())]).unwrap();
     backend.by_force(Tampering::Payload { hash: large[3].hash(), payload: &note(7) });
     store.append(FlowId::new(), 0, &[finished(large.clone())]).unwrap();
     for artifact in &large {
         assert_eq!(store.read_artifact(artifact.hash()).unwrap().as_ref(), Some(artifact));
     }
+}
+
+pub(super) fn a_damaged_artifact_that_is_packed_is_stored_again(backend: &dyn Backend) {
+    let store = backend.store();
+    let whole = long_artifact(1);
+    for (repairs, change) in [(1, "packed = substr(packed, 1, 40)"), (2, "codec = 'other'")] {
+        store.append(FlowId::new(), 0, &[finished([whole.clone()])]).unwrap();
+        assert_eq!(store.read_artifact(whole.hash()).unwrap().as_ref(), Some(&whole));
+        for table in ["workflow_step_artifacts", "artifact_repairs"] {
+            let statement = format!("UPDATE {table} SET {change} WHERE packed IS NOT NULL");
+            if !backend.by_force(Tampering::Sql { table, statement: &statement }) {
+                return;
+            }
+        }
+        assert_eq!(store.read_artifact(whole.hash()).unwrap_err().class(), ErrorClass::Corrupt, "{change}");
+        store.append(FlowId::new(), 0, &[finished([whole.clone()])]).unwrap();
+        assert_eq!(store.read_artifact(whole.hash()).unwrap().as_ref(), Some(&whole), "{change}");
+        assert_eq!(backend.repairs(), repairs, "{change}");
+    }
+}
+
+/// As in a store that is older than compression.
+pub(super) fn an_artifact_that_is_stored_as_text_is_not_stored_again(backend: &dyn Backend) {
+    let store = backend.store();
+    let whole = long_artifact(1);
+    store.append(FlowId::new(), 0, &[finished([whole.clone()])]).unwrap();
+    backend.by_force(Tampering::Payload { hash: whole.hash(), payload: whole.payload_text() });
+    assert_eq!(store.read_artifact(whole.hash()).unwrap().as_ref(), Some(&whole));
+    store.append(FlowId::new(), 0, &[finished([whole.clone()])]).unwrap();
+    assert_eq!(store.repair_artifacts(&[whole]).unwrap(), 0);
+    assert_eq!(backend.repairs(), 0);
 }

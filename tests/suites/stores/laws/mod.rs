@@ -49,6 +49,8 @@ macro_rules! laws {
                     a_name_that_holds_something_else_is_no_artifact,
                     a_repair_stores_what_has_no_sound_copy_and_nothing_else,
                     a_large_append_repairs_too,
+                    a_damaged_artifact_that_is_packed_is_stored_again,
+                    an_artifact_that_is_stored_as_text_is_not_stored_again,
                 ]
                 runs: [
                     runs_are_listed_in_the_order_in_which_they_began,

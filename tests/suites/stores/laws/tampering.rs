@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::evidence::{EvidenceError, Finding, audit, audit_run, seal};
 use chem_runtime::store::{Cursor, EventStore, Holder, Takeover};
-use chem_tests::events::numbered;
+use chem_tests::events::{finished, long_artifact, numbered};
 use chem_tests::stores::{Backend, Tampering};
 
 use super::everything;
@@ -227,14 +227,23 @@ const COLUMNS: &[(&str, &str, &str, Kept)] = &[
     ("delivery_eras", "begun_at", "'2020-01-01T00:00:00Z'", Aside("no statement depends on it")),
     ("workflow_step_artifacts", "artifact_hash", "replace(artifact_hash, 'a', 'b')", Sealed("artifact")),
     ("workflow_step_artifacts", "kind", "'other'", Sealed("artifact")),
-    ("workflow_step_artifacts", "payload", "'{}'", Sealed("artifact")),
+    ("workflow_step_artifacts", "payload", "'{}' WHERE packed IS NULL", Sealed("artifact")),
     ("workflow_step_artifacts", "metadata", "'{}'", Sealed("artifact")),
-    ("workflow_step_artifacts", "produced_in_seq", "26 - produced_in_seq", Sealed("artifact")),
+    ("workflow_step_artifacts", "produced_in_seq", "26 - produced_in_seq WHERE packed IS NULL", Sealed("artifact")),
+    ("workflow_step_artifacts", "codec", "'other' WHERE packed IS NOT NULL", Aside("the further copy is sound")),
+    (
+        "workflow_step_artifacts",
+        "packed",
+        "substr(packed, 1, 20) WHERE packed IS NOT NULL",
+        Aside("the further copy is sound"),
+    ),
     ("artifact_repairs", "repair", "repair + 9", Aside("the first copy is sound")),
     ("artifact_repairs", "artifact_hash", "replace(artifact_hash, 'a', 'b')", Aside("the first copy is sound")),
     ("artifact_repairs", "kind", "'other'", Aside("the first copy is sound")),
-    ("artifact_repairs", "payload", "'{}'", Aside("the first copy is sound")),
+    ("artifact_repairs", "payload", "'{}', codec = NULL, packed = NULL", Aside("the first copy is sound")),
     ("artifact_repairs", "metadata", "'{}'", Aside("the first copy is sound")),
+    ("artifact_repairs", "codec", "'other'", Aside("the first copy is sound")),
+    ("artifact_repairs", "packed", "substr(packed, 1, 20)", Aside("the first copy is sound")),
     ("artifact_repairs", "repaired_at", "'2020-01-01T00:00:00.000001Z'", Aside("no statement depends on it")),
     ("attestations", "number", "99 WHERE number = 1", Sealed("attestation")),
     ("attestations", "kind", "'other' WHERE number = 1", Sealed("attestation")),
@@ -263,14 +272,16 @@ pub(super) fn a_change_to_any_column_is_found_or_changes_nothing_that_is_read(ba
     let Some(store) = sealable(backend) else { return };
     let (_directory, witness) = witness();
     let runs = sealed_log(store.as_ref(), &witness);
+    store.append(FlowId::new(), 0, &[finished([long_artifact(1)])]).unwrap();
+    assert!(seal(store.as_ref(), Some(&witness), None).unwrap().is_new);
     store.acquire_lease(runs[0], &Holder::this_process(), Takeover::IfFree).unwrap();
     let columns = backend.columns();
     if columns.is_empty() {
         return;
     }
-    let copy = "INSERT INTO artifact_repairs (artifact_hash, kind, payload, metadata, repaired_at)
-                SELECT artifact_hash, kind, payload, metadata, '2026-11-23T21:20:00.123456Z' FROM workflow_step_artifacts
-                ORDER BY artifact_hash LIMIT 1";
+    let copy = "INSERT INTO artifact_repairs (artifact_hash, kind, metadata, repaired_at, codec, packed)
+                SELECT artifact_hash, kind, metadata, '2026-11-23T21:20:00.123456Z', codec, packed
+                FROM workflow_step_artifacts WHERE packed IS NOT NULL";
     assert!(backend.by_force(Tampering::Sql { table: "artifact_repairs", statement: copy }));
     sound(store.as_ref(), &witness);
     let before = (everything(store.as_ref()), store.attestations().unwrap().read_all(0).unwrap());

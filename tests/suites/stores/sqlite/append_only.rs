@@ -16,6 +16,9 @@ fn filled() -> (Place, FlowId) {
     (place, flow_id)
 }
 
+/// The columns of an artifact that is stored as text.
+const COLUMNS: &str = "(artifact_hash, kind, payload, metadata, produced_in_seq)";
+
 #[test]
 fn events_and_artifacts_are_neither_changed_nor_deleted_nor_replaced() {
     let (place, flow_id) = filled();
@@ -36,7 +39,7 @@ fn events_and_artifacts_are_neither_changed_nor_deleted_nor_replaced() {
         assert!(error.contains("is append-only"), "{statement}: {error}");
     }
     // A second artifact with the same hash is ignored, whatever its payload.
-    raw.execute_batch("INSERT OR REPLACE INTO workflow_step_artifacts SELECT artifact_hash, kind, '1', '1', 3 FROM workflow_step_artifacts")
+    raw.execute_batch(&format!("INSERT OR REPLACE INTO workflow_step_artifacts {COLUMNS} SELECT artifact_hash, kind, '1', '1', 3 FROM workflow_step_artifacts"))
         .unwrap();
     assert_eq!((store.list(flow_id).unwrap(), store.read_artifact(artifact(1).hash()).unwrap()), before);
 }
@@ -80,9 +83,13 @@ fn rows_that_this_program_could_not_have_written_are_refused() {
         format!("'{hash}', x'00', '1', NULL, 1"),
         "NULL, 'note', '1', NULL, 1".to_owned(),
     ] {
-        raw.execute_batch(&format!("INSERT INTO workflow_step_artifacts VALUES ({wrong})")).expect_err(&wrong);
+        raw.execute_batch(&format!("INSERT INTO workflow_step_artifacts {COLUMNS} VALUES ({wrong})"))
+            .expect_err(&wrong);
     }
-    raw.execute_batch(&format!("INSERT INTO workflow_step_artifacts VALUES ('{hash}', 'note', '1', NULL, 1)")).unwrap();
+    raw.execute_batch(&format!(
+        "INSERT INTO workflow_step_artifacts {COLUMNS} VALUES ('{hash}', 'note', '1', NULL, 1)"
+    ))
+    .unwrap();
 }
 
 #[test]
