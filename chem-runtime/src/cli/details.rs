@@ -1,11 +1,36 @@
-//! What `chem show` prints of a run besides its results: who began it and decided, and what each step took.
+//! What `chem show` prints of a run besides its results: who began it and decided, what each step took, and what covers it.
+
+use serde_json::Value;
 
 use super::output::{self, BAD, BOLD, DIM, GOOD, Table, styled};
 use crate::event::Usage;
-use crate::report::{DecisionReport, RunReport, bytes, seconds};
+use crate::report::{DecisionReport, RunReport, bytes, cpu, seconds};
+use crate::workbench::Covered;
 
-/// Returns the lines to print; an empty text if the log has none of this.
-pub(super) fn details(report: &RunReport) -> String {
+/// What `chem show` prints in addition.
+pub(super) struct Details {
+    /// The lines for people.
+    pub(super) text: String,
+    /// What covers the run, for scripts.
+    pub(super) evidence: Value,
+}
+
+impl Details {
+    /// Describes a run that is covered by these seals and statements.
+    pub(super) fn of(report: &RunReport, covered: Covered) -> Self {
+        let mut text = details(report);
+        if !covered.lines.is_empty() {
+            text.push('\n');
+        }
+        let style = if covered.is_changed { BAD } else { DIM };
+        for line in covered.lines {
+            text.push_str(&format!("{}\n", styled(style, &output::escape(&line))));
+        }
+        Self { text, evidence: covered.json }
+    }
+}
+
+fn details(report: &RunReport) -> String {
     let mut text = String::new();
     if let Some((operator, (begun, _))) = report.operator.as_ref().zip(report.span) {
         text.push_str(&format!("begun by {} at {begun:.0}\n", output::escape(&operator.to_string())));
@@ -44,18 +69,4 @@ pub(super) fn details(report: &RunReport) -> String {
         text.push_str(&format!("\n{} {}{rest}\n", styled(BOLD, &output::escape(step)), styled(style, verb)));
     }
     text
-}
-
-/// Describes what a step took, for a line of the log; an empty text if it was not measured.
-pub(super) fn took(usage: Option<&Usage>) -> String {
-    let Some(usage) = usage else { return String::new() };
-    let mut parts = vec![seconds(usage.ended.duration_since(usage.started))];
-    parts.extend(cpu(usage).map(|cpu| format!("CPU {cpu}")));
-    parts.extend(usage.peak_memory.map(|peak| format!("memory {}", bytes(peak))));
-    format!(" ({})", parts.join(", "))
-}
-
-fn cpu(usage: &Usage) -> Option<String> {
-    let cpu = jiff::SignedDuration::from_millis(i64::try_from(usage.cpu_ms?).ok()?);
-    Some(seconds(cpu))
 }

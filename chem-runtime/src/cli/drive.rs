@@ -163,7 +163,7 @@ pub(super) fn drive(
         // The run was stopped before it recorded anything.
         return Err(Failure::of_run(flow_id, CoreEngineError::Interrupted { flow_id }));
     }
-    print_report(shared, &RunReport::of(flow_id, &events)?, "", store.as_ref())?;
+    print_report(shared, &RunReport::of(flow_id, &events)?, None, store.as_ref())?;
     sealing::after_a_run(shared, store.as_ref());
     Ok(status)
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::CommandName;
 use super::advice::Advice;
 use super::args::{Format, Shared};
+use super::details::Details;
 use super::exit::Failure;
 use super::family;
 use super::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
@@ -25,7 +26,7 @@ use crate::workbench::{Child, RunStatus, running_process};
 pub(super) fn print_report(
     shared: &Shared,
     report: &RunReport,
-    details: &str,
+    details: Option<&Details>,
     store: &dyn EventStore,
 ) -> Result<(), Failure> {
     let holder = running_process(store, report.flow_id, report.status)?;
@@ -38,6 +39,9 @@ pub(super) fn print_report(
         }
         if report.steps.iter().any(|step| step.uses == MAP_STEP) {
             json["children"] = children.iter().map(Child::to_json).collect();
+        }
+        if let Some(details) = details {
+            json["evidence"].clone_from(&details.evidence);
         }
         return Ok(output::print_json(&json)?);
     }
@@ -73,15 +77,15 @@ pub(super) fn print_report(
     text.push_str(if report.steps.iter().any(|step| step.reused.is_some()) { "\n" } else { "" });
     // The rows of the result say enough of children that have all ended.
     let is_open = report.steps.iter().any(|step| step.uses == MAP_STEP && step.status != StepStatus::FinishedOk);
-    if !children.is_empty() && (is_open || !details.is_empty()) {
+    if !children.is_empty() && (is_open || details.is_some()) {
         text.push_str(&format!("\n{}", family::list(&children)));
     }
     text.push_str(&family::results(shared, report, store)?);
     for (step, taken) in report.steps.iter().filter_map(|step| Some((step, step.taken_over?))) {
         text.push_str(&format!("\n{}: {}\n", step.id, taken_over(&taken)));
     }
-    if !details.is_empty() {
-        text.push_str(&format!("\n{details}"));
+    if let Some(details) = details {
+        text.push_str(&format!("\n{}", details.text));
     }
     if let Some(fingerprint) = report.flow_fingerprint {
         text.push_str(&format!("\nflow fingerprint {fingerprint}\n"));

@@ -10,7 +10,7 @@ use crate::artifact::TableRoot;
 use crate::event::{FlowEvent, FlowEventKind, Usage};
 use crate::fingerprint::ArtifactHash;
 use crate::flow::{StepState, replay};
-use crate::report::{bytes, seconds};
+use crate::report::{bytes, cpu, seconds};
 use crate::store::ArtifactStore;
 use crate::workbench::{Difference, WorkbenchError, why};
 
@@ -151,12 +151,11 @@ fn words(differences: &[Difference]) -> Vec<String> {
 }
 
 fn took(usage: &Usage) -> Vec<(&'static str, String)> {
-    let Usage { cpu_ms, ended, peak_memory, started } = usage;
-    let cpu = cpu_ms.and_then(|cpu| Some(seconds(jiff::SignedDuration::from_millis(i64::try_from(cpu).ok()?))));
+    let Usage { ended, peak_memory, started, .. } = usage;
     let known = [
         ("Began", Some(Moment::from(*started).local)),
         ("Took", Some(seconds(ended.duration_since(*started)))),
-        ("CPU", cpu),
+        ("CPU", cpu(usage)),
         ("Memory of the process", peak_memory.map(bytes)),
     ];
     known.into_iter().filter_map(|(what, text)| Some((what, text?))).collect()

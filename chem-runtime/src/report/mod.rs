@@ -1,6 +1,8 @@
 //! Reports on runs for people and scripts: the representation that `chem run`, `show` and `ls` print. `steps` describes
 //! step types.
 
+#[cfg(any(feature = "cli", feature = "ui"))]
+mod events;
 mod functions;
 mod steps;
 mod warnings;
@@ -26,6 +28,8 @@ use crate::step::{FileWritten, MAIN_OUTPUT, REJECTS, answer_in};
 use crate::store::Holder;
 use crate::store::{ArtifactStore, FlowSummary, PersistenceError, StoredArtifacts};
 
+#[cfg(any(feature = "cli", feature = "ui"))]
+pub(crate) use events::{cpu, event_words};
 pub use functions::function_reference;
 #[cfg(feature = "cli")]
 pub(crate) use functions::function_result;

@@ -75,6 +75,15 @@ pub trait Attestations: Send + Sync {
     /// Returns the newest attestation of a kind; `None` if there is none.
     fn newest_attestation(&self, kind: &str) -> Result<Option<Attestation>, PersistenceError>;
 
+    /// Returns the first attestation of a kind with the number `from` or a later one, by an index; `None` if there is none.
+    fn first_attestation(&self, kind: &str, from: u64) -> Result<Option<Attestation>, PersistenceError>;
+
+    /// Returns what [`first_attestation`](Self::first_attestation) does, of the signed attestations of the kind.
+    fn first_signed(&self, kind: &str, from: u64) -> Result<Option<Attestation>, PersistenceError>;
+
+    /// Returns the attestations of a kind about a run, in order.
+    fn attestations_about(&self, kind: &str, flow_id: FlowId) -> Result<Vec<Attestation>, PersistenceError>;
+
     /// Returns the rows of the artifacts that were first stored with the events of these numbers, which are in the order of
     /// the log: in that order, and for each in the order of the hashes.
     fn artifacts_of(&self, events: &[u64]) -> Result<Vec<ArtifactRow>, PersistenceError>;

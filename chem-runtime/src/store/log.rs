@@ -78,6 +78,24 @@ pub trait EventLog: Send + Sync {
         Ok(self.read_run(flow_id, 0)?.last().map_or(0, |last| last.position + 1))
     }
 
+    /// Returns the cursor after the event of a run at `position`, or `None` if the run has no such position yet. A reader of the
+    /// log may get the event later, if its transaction is still open. The provided method reads the log up to the event.
+    fn cursor_after(&self, flow_id: FlowId, position: u64) -> Result<Option<Cursor>, PersistenceError> {
+        const PAGE: usize = 1_000;
+        let mut cursor = Cursor::START;
+        loop {
+            let page = self.read_log(cursor, PAGE)?;
+            if page.events.is_empty() {
+                return Ok(None);
+            }
+            let is_it = |event: &FlowEvent| (event.flow_id, event.position) == (flow_id, position);
+            if let Some(at) = page.events.iter().position(is_it) {
+                return Ok(page.cursors.get(at).copied());
+            }
+            cursor = page.cursor;
+        }
+    }
+
     /// Returns the greatest number of an event in the store; `None` if the store cannot tell. An event with a smaller number
     /// may reach readers of the log later, if its transaction is still open.
     fn newest_seq(&self) -> Result<Option<u64>, PersistenceError> {

@@ -169,6 +169,10 @@ impl EventLog for InMemoryEventStore {
         Ok(self.state().events(flow_id).len() as u64)
     }
 
+    fn cursor_after(&self, flow_id: FlowId, position: u64) -> Result<Option<Cursor>, PersistenceError> {
+        Ok(self.read_event(flow_id, position)?.map(|event| Cursor { seq: event.seq, ..Cursor::START }))
+    }
+
     fn newest_seq(&self) -> Result<Option<u64>, PersistenceError> {
         Ok(Some(self.state().log.len() as u64))
     }
@@ -283,6 +287,21 @@ impl Attestations for InMemoryEventStore {
 
     fn newest_attestation(&self, kind: &str) -> Result<Option<Attestation>, PersistenceError> {
         Ok(self.state().attestations.iter().rev().find(|attestation| attestation.kind == kind).cloned())
+    }
+
+    fn first_attestation(&self, kind: &str, from: u64) -> Result<Option<Attestation>, PersistenceError> {
+        let is_it = |it: &&Attestation| it.number >= from && it.kind == kind;
+        Ok(self.state().attestations.iter().find(is_it).cloned())
+    }
+
+    fn first_signed(&self, kind: &str, from: u64) -> Result<Option<Attestation>, PersistenceError> {
+        let is_it = |it: &&Attestation| it.number >= from && it.kind == kind && it.signature.is_some();
+        Ok(self.state().attestations.iter().find(is_it).cloned())
+    }
+
+    fn attestations_about(&self, kind: &str, flow_id: FlowId) -> Result<Vec<Attestation>, PersistenceError> {
+        let is_it = |it: &&Attestation| it.kind == kind && it.flow_id == Some(flow_id);
+        Ok(self.state().attestations.iter().filter(is_it).cloned().collect())
     }
 
     fn artifacts_of(&self, events: &[u64]) -> Result<Vec<ArtifactRow>, PersistenceError> {

@@ -7,7 +7,9 @@ use crate::engine::child_id;
 use crate::event::{FlowEventKind, FlowId};
 use crate::fingerprint::Fingerprint;
 use crate::flow::{FlowInstance, FlowStatus};
-use crate::step::children::{MAP_STEP, MapParams, label};
+use crate::step::children::{ChildFlow, MAP_STEP, MapParams, label};
+#[cfg(feature = "ui")]
+use crate::store::PersistenceError;
 use crate::store::{EventStore, Holder};
 
 /// A child of a run.
@@ -64,28 +66,55 @@ impl Child {
 /// Fails if the store cannot be read.
 pub fn children(store: &dyn EventStore, run: &FlowInstance) -> Result<Vec<Child>, WorkbenchError> {
     let mut children = Vec::new();
-    let recorded = run.initialized().map(|begun| begun.definition.steps.as_slice()).unwrap_or_default();
-    for (step, state) in recorded.iter().zip(run.steps()).filter(|(step, _)| step.uses == MAP_STEP) {
-        let (Some(started), None) = (&state.started, state.reused) else { continue };
-        let Ok(params) = MapParams::read(&step.params) else { continue };
-        for (index, child) in params.children.into_iter().enumerate() {
-            let flow_id = child_id(run.flow_id(), started, index);
-            let last = match store.next_position(flow_id)?.checked_sub(1) {
-                Some(last) => store.read_event(flow_id, last)?,
-                None => None,
-            };
-            let status = last.as_ref().map(|event| event.kind.status_after());
-            let holder = match status {
-                Some(status) => running_process(store, flow_id, status)?,
-                None => None,
-            };
-            let flow_fingerprint = match last.map(|event| event.kind) {
-                Some(FlowEventKind::FlowCompleted(completed)) => Some(completed.flow_fingerprint),
-                _ => None,
-            };
-            let (step_id, given) = (step.id.clone(), child.given);
-            children.push(Child { step_id, index, flow_id, given, status, flow_fingerprint, holder });
-        }
+    for Member { step_id, index, flow_id, given } in members(run) {
+        let last = match store.next_position(flow_id)?.checked_sub(1) {
+            Some(last) => store.read_event(flow_id, last)?,
+            None => None,
+        };
+        let status = last.as_ref().map(|event| event.kind.status_after());
+        let holder = match status {
+            Some(status) => running_process(store, flow_id, status)?,
+            None => None,
+        };
+        let flow_fingerprint = match last.map(|event| event.kind) {
+            Some(FlowEventKind::FlowCompleted(completed)) => Some(completed.flow_fingerprint),
+            _ => None,
+        };
+        let step_id = step_id.to_owned();
+        children.push(Child { step_id, index, flow_id, given, status, flow_fingerprint, holder });
     }
     Ok(children)
+}
+
+/// Returns the number of events that the children of a run have together. It grows whenever one of them goes on.
+///
+/// # Errors
+/// Fails if the store cannot be read.
+#[cfg(feature = "ui")]
+pub(crate) fn events_of_children(store: &dyn EventStore, run: &FlowInstance) -> Result<u64, PersistenceError> {
+    members(run).try_fold(0, |sum, member| Ok(sum + store.next_position(member.flow_id)?))
+}
+
+/// A child by what the log of its parent says.
+struct Member<'a> {
+    step_id: &'a str,
+    index: usize,
+    flow_id: FlowId,
+    given: Map<String, Value>,
+}
+
+fn members(run: &FlowInstance) -> impl Iterator<Item = Member<'_>> {
+    let recorded = run.initialized().map(|begun| begun.definition.steps.as_slice()).unwrap_or_default();
+    let steps = recorded.iter().zip(run.steps()).filter(|(step, _)| step.uses == MAP_STEP);
+    steps.flat_map(|(step, state)| {
+        let started = state.started.as_ref().filter(|_| state.reused.is_none());
+        let params = started.and_then(|started| Some((started, MapParams::read(&step.params).ok()?)));
+        params.into_iter().flat_map(|(started, params)| {
+            let member = |(index, child): (usize, ChildFlow)| {
+                let flow_id = child_id(run.flow_id(), started, index);
+                Member { step_id: &step.id, index, flow_id, given: child.given }
+            };
+            params.children.into_iter().enumerate().map(member)
+        })
+    })
 }

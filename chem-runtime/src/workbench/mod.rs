@@ -1,5 +1,5 @@
 //! Inspection of runs: what a run would do (`plan`), why a step ran (`why`), whether a run can be repeated (`verify`), how
-//! two runs differ (`diff`) or a run deviates from a plan (`deviations`), what became of a record (`trace`), which children a run has (`family`), and whether the content of a store is intact (`audit`) and can be restored (`repair`).
+//! two runs differ (`diff`) or a run deviates from a plan (`deviations`), what became of a record (`trace`), which children a run has (`family`), what covers it (`covered`), and whether the content of a store is intact (`audit`) and can be restored (`repair`).
 //! [`find_run`] finds a run by what a person types, and [`RecordedRun`] compares a run with its manifest.
 //!
 //! Everything builds on one comparison: the log contains every component of a step's identity, so that differences can be
@@ -43,6 +43,8 @@
 //! ```
 
 mod audit;
+#[cfg(any(feature = "cli", feature = "ui"))]
+mod covered;
 mod deviation;
 mod diff;
 mod difference;
@@ -61,12 +63,16 @@ mod verify;
 mod why;
 
 pub use audit::{Audit, Finding, FindingKind, audit};
+#[cfg(any(feature = "cli", feature = "ui"))]
+pub(crate) use covered::{Covered, covered};
 pub use deviation::{Deviation, deviations};
 pub use diff::{Change, Comparison, Example, OutputComparison, RecordDifference, Side, StepComparison, diff};
 pub use difference::{Difference, FileRead, differences};
 #[cfg(feature = "ui")]
 pub(crate) use facts::step_of;
 pub use facts::{FlowFacts, StepFacts};
+#[cfg(feature = "ui")]
+pub(crate) use family::events_of_children;
 pub use family::{Child, children};
 pub use listing::{ListedRun, Listing, RunQuery, RunStatus, list_runs, running_process};
 pub use lookup::{LookupError, find_artifact, find_run};

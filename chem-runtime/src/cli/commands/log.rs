@@ -9,12 +9,11 @@ use clap::Args;
 use crate::cli::CommandName;
 use crate::cli::advice::Advice;
 use crate::cli::args::{Format, Shared};
-use crate::cli::details::took;
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Reader, styled};
 use crate::cli::{runs, signals};
-use crate::event::{FlowEvent, FlowEventKind, FlowId, OutputRef};
-use crate::report::event_json;
+use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::report::{event_json, event_words};
 use crate::step::CancelToken;
 use crate::store::{Cursor, ErrorClass, EventLog, OpenMode, PersistenceError, RunFollower};
 use crate::workbench;
@@ -170,64 +169,26 @@ fn print(shared: &Shared, event: &FlowEvent, line: &str, after: Option<Cursor>) 
 }
 
 fn line(event: &FlowEvent) -> String {
-    let (style, what) = describe(&event.kind);
+    let (style, what) = (style(&event.kind), event_words(&event.kind));
     let ts = event.ts.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string();
     let place = format!("{:>5} {ts} {}", event.position, event.kind.letter());
     format!("{} {}\n", styled(DIM, &place), styled(style, &output::escape(&what)))
 }
 
-/// Returns the style and the description of an event.
-fn describe(kind: &FlowEventKind) -> (Style, String) {
+/// Returns the style of an event.
+fn style(kind: &FlowEventKind) -> Style {
     match kind {
-        FlowEventKind::FlowInitialized(it) => {
-            let by = it.environment.operator.as_ref().map(|by| format!(", by {by}")).unwrap_or_default();
-            let definition = it.definition_hash.short();
-            (BOLD, format!("{} begins: {} steps, definition {definition}{by}", it.flow, it.step_count))
-        }
-        FlowEventKind::StepStarted(it) => {
-            let inputs: Vec<String> = it.inputs.iter().map(|(port, hash)| format!("{port} {}", hash.short())).collect();
-            let inputs = if inputs.is_empty() { String::new() } else { format!(" with {}", inputs.join(", ")) };
-            (DIM, format!("{} starts: {}@{}{inputs}", it.step_id, it.uses, it.version))
-        }
-        FlowEventKind::StepFinished(it) => {
-            (GOOD, format!("{} finished{}{}", it.step_id, outputs(&it.outputs), took(it.usage.as_ref())))
-        }
-        FlowEventKind::StepReused(it) => {
-            let source = format!("event {} of run {}", it.source.position, it.source.flow_id);
-            (GOOD, format!("{} reused from {source}{}", it.step_id, outputs(&it.outputs)))
-        }
-        FlowEventKind::StepFailed(it) => {
-            let causes: String = it.causes.iter().map(|cause| format!(": {cause}")).collect();
-            (BAD, format!("{} failed: {}{causes}{}", it.step_id, it.error, took(it.usage.as_ref())))
-        }
-        FlowEventKind::RetryScheduled(it) => {
-            let allowed = it.allowed.map(|allowed| format!(" of {allowed}")).unwrap_or_default();
-            let begin = it.not_before.map(|begin| format!(", not before {begin:.0}")).unwrap_or_default();
-            let by = it.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
-            let attempt = format!("attempt {}{allowed}{begin}", it.attempt);
-            (ODD, format!("{} will be retried{by} ({attempt}): {}", it.step_id, it.reason))
-        }
-        FlowEventKind::StepProgressed(it) => {
-            let chunks: usize = it.outputs.values().map(Vec::len).sum();
-            (DIM, format!("{} has done {} rows: {chunks} more chunks", it.step_id, it.position))
-        }
-        FlowEventKind::StepSignal(it) => (DIM, format!("{} signals {} {}", it.step_id, it.signal, it.data)),
-        FlowEventKind::BranchCreated(it) => (BOLD, format!("branches from run {} at {}", it.parent, it.step_id)),
-        FlowEventKind::UserInteractionRequested(it) => (ODD, format!("{} waits: {}", it.step_id, it.message)),
+        FlowEventKind::FlowInitialized(_) | FlowEventKind::BranchCreated(_) | FlowEventKind::FlowCompleted(_) => BOLD,
+        FlowEventKind::StepFinished(_) | FlowEventKind::StepReused(_) => GOOD,
+        FlowEventKind::StepFailed(_) => BAD,
+        FlowEventKind::RetryScheduled(_) | FlowEventKind::UserInteractionRequested(_) => ODD,
         FlowEventKind::UserInteractionProvided(it) => {
-            let (style, verb) = if it.approved { (GOOD, "approved") } else { (BAD, "rejected") };
-            let data = it.data.as_ref().map(|data| format!(" with {data}")).unwrap_or_default();
-            let reason = it.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            let by = it.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
-            let signed = if it.signed.is_some() { ", signed" } else { "" };
-            (style, format!("{} {verb}{by}{signed}{data}{reason}", it.step_id))
+            if it.approved {
+                GOOD
+            } else {
+                BAD
+            }
         }
-        FlowEventKind::FlowCompleted(it) => (BOLD, format!("complete: flow fingerprint {}", it.flow_fingerprint)),
+        FlowEventKind::StepStarted(_) | FlowEventKind::StepProgressed(_) | FlowEventKind::StepSignal(_) => DIM,
     }
-}
-
-fn outputs(outputs: &[OutputRef]) -> String {
-    let outputs: Vec<String> =
-        outputs.iter().map(|output| format!("{} {}", output.kind, output.hash.short())).collect();
-    if outputs.is_empty() { String::new() } else { format!(": {}", outputs.join(", ")) }
 }

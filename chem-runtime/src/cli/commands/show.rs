@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::cli::args::{NamedRun, Shared};
-use crate::cli::details::details;
+use crate::cli::details::Details;
 use crate::cli::exit::Failure;
 use crate::cli::report::print_report;
 use crate::cli::runs;
 use crate::report::RunReport;
 use crate::store::OpenMode;
+use crate::workbench::covered;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ShowArgs {
@@ -22,6 +23,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ShowArgs) -> Result<ExitCode, 
     let store = runs::open_store(shared, OpenMode::Read)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
     let report = RunReport::of(flow_id, &events)?;
-    print_report(shared, &report, &details(&report), store.as_ref())?;
+    let covered = covered(store.as_ref(), flow_id)?;
+    print_report(shared, &report, Some(&Details::of(&report, covered)), store.as_ref())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Fault;
 use super::rows::{Moment, signed};
 use super::session::Session;
+use crate::event::FlowId;
 use crate::fingerprint::canonical_json;
 use crate::store::{ArtifactRow, Attestation, Stray};
 
@@ -18,6 +19,12 @@ const FROM: &str = "SELECT number, kind, flow_id, statement, signature, attested
      WHERE number >= $1 ORDER BY number LIMIT $2";
 const NEWEST: &str = "SELECT number, kind, flow_id, statement, signature, attested_at FROM store.attestations
      WHERE kind = $1 ORDER BY number DESC LIMIT 1";
+const FIRST: &str = "SELECT number, kind, flow_id, statement, signature, attested_at FROM store.attestations
+     WHERE kind = $1 AND number >= $2 ORDER BY number LIMIT 1";
+const FIRST_SIGNED: &str = "SELECT number, kind, flow_id, statement, signature, attested_at FROM store.attestations
+     WHERE kind = $1 AND number >= $2 AND signature IS NOT NULL ORDER BY number LIMIT 1";
+const ABOUT: &str = "SELECT number, kind, flow_id, statement, signature, attested_at FROM store.attestations
+     WHERE kind = $1 AND flow_id = $2 ORDER BY number";
 
 const ARTIFACTS_OF: &str = "SELECT produced_in_seq, artifact_hash, metadata::text FROM store.workflow_step_artifacts
      WHERE produced_in_seq = ANY($1) ORDER BY produced_in_seq, artifact_hash COLLATE \"C\"";
@@ -72,6 +79,21 @@ pub(super) fn from(session: &mut Session, number: u64, limit: usize) -> Result<V
 pub(super) fn newest(session: &mut Session, kind: &str) -> Result<Option<Attestation>, Fault> {
     let statement = session.prepared(NEWEST)?;
     session.query_opt(&statement, &[&kind])?.as_ref().map(attestation).transpose()
+}
+
+pub(super) fn first(session: &mut Session, kind: &str, from: u64) -> Result<Option<Attestation>, Fault> {
+    let statement = session.prepared(FIRST)?;
+    session.query_opt(&statement, &[&kind, &signed(from)])?.as_ref().map(attestation).transpose()
+}
+
+pub(super) fn first_signed(session: &mut Session, kind: &str, from: u64) -> Result<Option<Attestation>, Fault> {
+    let statement = session.prepared(FIRST_SIGNED)?;
+    session.query_opt(&statement, &[&kind, &signed(from)])?.as_ref().map(attestation).transpose()
+}
+
+pub(super) fn about(session: &mut Session, kind: &str, flow_id: FlowId) -> Result<Vec<Attestation>, Fault> {
+    let statement = session.prepared(ABOUT)?;
+    session.query(&statement, &[&kind, &flow_id.as_uuid()])?.iter().map(attestation).collect()
 }
 
 fn attestation(row: &Row) -> Result<Attestation, Fault> {

@@ -16,6 +16,7 @@ use tokio_postgres::Row;
 use super::Fault;
 use super::rows::{event, signed, stored_event};
 use super::session::Session;
+use crate::event::FlowId;
 use crate::store::{Cursor, Followed, PersistenceError, StoredEvent};
 
 /// Reads each era from the cursor on. In all eras but the last, every event is readable; in the last, those before the
@@ -62,6 +63,12 @@ const PLACE: &str = "
      SELECT EXISTS (SELECT FROM store.event_log WHERE seq = $3::bigint AND xact = $2::text::xid8)
                 AND $1::bigint = (SELECT max(era) FROM store.delivery_eras WHERE first_seq <= $3),
             pg_is_in_recovery() AND $2::text::xid8 >= pg_snapshot_xmin(pg_current_snapshot())";
+
+/// The number, transaction and era of an event.
+const CURSOR_OF: &str = "
+     SELECT seq, xact::text::bigint,
+            coalesce((SELECT max(era) FROM store.delivery_eras WHERE first_seq <= event_log.seq), 0)
+     FROM store.event_log WHERE flow_id = $1 AND position = $2";
 
 /// Whether the log was moved to this cluster: the transactions of its latest events are still in the future here. A range of
 /// numbers, because a planner that takes the log for short would read and sort all of it for a limit.
@@ -141,10 +148,22 @@ fn rows_after(session: &mut Session, cursor: Cursor, limit: usize) -> Result<Vec
     Ok(session.query(&statement, &[&signed(cursor.era), &after, &signed(cursor.seq), &limit])?)
 }
 
+/// Returns the cursor after the event of a run at `position`; `None` if there is none.
+pub(super) fn cursor_of(session: &mut Session, flow_id: FlowId, position: u64) -> Result<Option<Cursor>, Fault> {
+    let statement = session.prepared(CURSOR_OF)?;
+    let row = session.query_opt(&statement, &[&flow_id.as_uuid(), &signed(position)])?;
+    Ok(row.map(|row| cursor_in(&row, [0, 1, 2])).transpose()?)
+}
+
 /// Returns the cursor after the event in a row of [`rows_after`].
 fn cursor_after(row: &Row) -> Result<Cursor, tokio_postgres::Error> {
-    let (seq, xact, era): (i64, i64, i64) = (row.try_get(0)?, row.try_get(6)?, row.try_get(7)?);
-    Ok(Cursor { era: era.unsigned_abs(), xact: xact.unsigned_abs(), seq: seq.unsigned_abs() })
+    cursor_in(row, [0, 6, 7])
+}
+
+/// Returns the cursor in the columns with the number, the transaction and the era.
+fn cursor_in(row: &Row, columns: [usize; 3]) -> Result<Cursor, tokio_postgres::Error> {
+    let [seq, xact, era]: [Result<i64, _>; 3] = columns.map(|column| row.try_get(column));
+    Ok(Cursor { era: era?.unsigned_abs(), xact: xact?.unsigned_abs(), seq: seq?.unsigned_abs() })
 }
 
 /// Begins a new era if the log was moved here from another cluster, and advances the sequence past the log. The caller

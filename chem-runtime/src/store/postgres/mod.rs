@@ -256,6 +256,10 @@ impl EventLog for PgEventStore {
         self.inner.with_session("read", |session| read::next_position(session, flow_id))
     }
 
+    fn cursor_after(&self, flow_id: FlowId, position: u64) -> Result<Option<Cursor>, PersistenceError> {
+        self.inner.with_session("read", |session| follow::cursor_of(session, flow_id, position))
+    }
+
     fn newest_seq(&self) -> Result<Option<u64>, PersistenceError> {
         self.inner.with_session("read", read::newest_seq).map(Some)
     }
@@ -368,6 +372,18 @@ impl Attestations for PgEventStore {
 
     fn newest_attestation(&self, kind: &str) -> Result<Option<Attestation>, PersistenceError> {
         self.inner.with_session("read", |session| attestations::newest(session, kind))
+    }
+
+    fn first_attestation(&self, kind: &str, from: u64) -> Result<Option<Attestation>, PersistenceError> {
+        self.inner.with_session("read", |session| attestations::first(session, kind, from))
+    }
+
+    fn first_signed(&self, kind: &str, from: u64) -> Result<Option<Attestation>, PersistenceError> {
+        self.inner.with_session("read", |session| attestations::first_signed(session, kind, from))
+    }
+
+    fn attestations_about(&self, kind: &str, flow_id: FlowId) -> Result<Vec<Attestation>, PersistenceError> {
+        self.inner.with_session("read", |session| attestations::about(session, kind, flow_id))
     }
 
     fn artifacts_of(&self, events: &[u64]) -> Result<Vec<ArtifactRow>, PersistenceError> {

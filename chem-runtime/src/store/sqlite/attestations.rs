@@ -29,25 +29,21 @@ pub(super) fn next(connection: &Connection) -> rusqlite::Result<u64> {
         .query_row([], |row| unsigned(row, 0))
 }
 
+/// The columns of an attestation, for [`attestation`].
+macro_rules! select {
+    ($of:literal) => {
+        concat!("SELECT number, kind, flow_id, statement, signature, attested_at FROM attestations WHERE ", $of)
+    };
+}
+
 pub(super) fn from(
     connection: &Connection,
     number: u64,
     limit: usize,
     failed: impl Fn(rusqlite::Error) -> PersistenceError,
 ) -> Result<Vec<Attestation>, PersistenceError> {
-    let mut statement = connection
-        .prepare_cached(
-            "SELECT number, kind, flow_id, statement, signature, attested_at FROM attestations
-             WHERE number >= ? ORDER BY number LIMIT ?",
-        )
-        .map_err(&failed)?;
-    let (from, limit) = (signed(number).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
-    let mut rows = statement.query([from, limit]).map_err(&failed)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(&failed)? {
-        found.push(attestation(row, &failed)?);
-    }
-    Ok(found)
+    let (from, limit) = (at_least(number), i64::try_from(limit).unwrap_or(i64::MAX));
+    found(connection, select!("number >= ? ORDER BY number LIMIT ?"), [from, limit], failed)
 }
 
 pub(super) fn newest(
@@ -55,14 +51,57 @@ pub(super) fn newest(
     kind: &str,
     failed: impl Fn(rusqlite::Error) -> PersistenceError,
 ) -> Result<Option<Attestation>, PersistenceError> {
-    let mut statement = connection
-        .prepare_cached(
-            "SELECT number, kind, flow_id, statement, signature, attested_at FROM attestations
-             WHERE kind = ? ORDER BY number DESC LIMIT 1",
-        )
-        .map_err(&failed)?;
-    let mut rows = statement.query([kind]).map_err(&failed)?;
-    rows.next().map_err(&failed)?.map(|row| attestation(row, &failed)).transpose()
+    Ok(found(connection, select!("kind = ? ORDER BY number DESC LIMIT 1"), [kind], failed)?.pop())
+}
+
+pub(super) fn first(
+    connection: &Connection,
+    kind: &str,
+    from: u64,
+    failed: impl Fn(rusqlite::Error) -> PersistenceError,
+) -> Result<Option<Attestation>, PersistenceError> {
+    let sql = select!("kind = ? AND number >= ? ORDER BY number LIMIT 1");
+    Ok(found(connection, sql, params![kind, at_least(from)], failed)?.pop())
+}
+
+pub(super) fn first_signed(
+    connection: &Connection,
+    kind: &str,
+    from: u64,
+    failed: impl Fn(rusqlite::Error) -> PersistenceError,
+) -> Result<Option<Attestation>, PersistenceError> {
+    let sql = select!("kind = ? AND number >= ? AND signature IS NOT NULL ORDER BY number LIMIT 1");
+    Ok(found(connection, sql, params![kind, at_least(from)], failed)?.pop())
+}
+
+pub(super) fn about(
+    connection: &Connection,
+    kind: &str,
+    flow_id: FlowId,
+    failed: impl Fn(rusqlite::Error) -> PersistenceError,
+) -> Result<Vec<Attestation>, PersistenceError> {
+    let sql = select!("kind = ? AND flow_id = ? ORDER BY number");
+    found(connection, sql, params![kind, flow_id.to_string()], failed)
+}
+
+fn found(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+    failed: impl Fn(rusqlite::Error) -> PersistenceError,
+) -> Result<Vec<Attestation>, PersistenceError> {
+    let mut statement = connection.prepare_cached(sql).map_err(&failed)?;
+    let mut rows = statement.query(params).map_err(&failed)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(&failed)? {
+        found.push(attestation(row, &failed)?);
+    }
+    Ok(found)
+}
+
+/// Returns a number for a comparison. One that exceeds SQLite's integers is above all.
+fn at_least(number: u64) -> i64 {
+    signed(number).unwrap_or(i64::MAX)
 }
 
 fn attestation(

@@ -232,6 +232,10 @@ impl EventLog for SqliteEventStore {
         next_position(&self.connection(), flow_id).map_err(self.failed("read"))
     }
 
+    fn cursor_after(&self, flow_id: FlowId, position: u64) -> Result<Option<Cursor>, PersistenceError> {
+        Ok(self.read_event(flow_id, position)?.map(|event| Cursor { seq: event.seq, ..Cursor::START }))
+    }
+
     fn newest_seq(&self) -> Result<Option<u64>, PersistenceError> {
         newest_seq(&self.connection()).map(Some).map_err(self.failed("read"))
     }
@@ -418,6 +422,18 @@ impl Attestations for SqliteEventStore {
 
     fn newest_attestation(&self, kind: &str) -> Result<Option<Attestation>, PersistenceError> {
         attestations::newest(&self.connection(), kind, self.failed("read"))
+    }
+
+    fn first_attestation(&self, kind: &str, from: u64) -> Result<Option<Attestation>, PersistenceError> {
+        attestations::first(&self.connection(), kind, from, self.failed("read"))
+    }
+
+    fn first_signed(&self, kind: &str, from: u64) -> Result<Option<Attestation>, PersistenceError> {
+        attestations::first_signed(&self.connection(), kind, from, self.failed("read"))
+    }
+
+    fn attestations_about(&self, kind: &str, flow_id: FlowId) -> Result<Vec<Attestation>, PersistenceError> {
+        attestations::about(&self.connection(), kind, flow_id, self.failed("read"))
     }
 
     fn artifacts_of(&self, events: &[u64]) -> Result<Vec<ArtifactRow>, PersistenceError> {

@@ -1,13 +1,14 @@
 //! Sealing and proving: the log has one tree, no matter which process seals it, or in which parts.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chem_runtime::event::FlowId;
 use chem_runtime::evidence::{
-    EvidenceError, Finding, Frontier, Hashed, Tiles, Walk, Witness, audit, inclusion_proof, leaf_hash, prove_run, seal,
-    verify_inclusion, write_tiles,
+    EvidenceError, Finding, Frontier, Hashed, Tiles, Walk, Witness, audit, evidence_of, inclusion_proof, leaf_hash,
+    prove_run, seal, verify_inclusion, write_tiles,
 };
 use chem_runtime::store::{Attestation, Cursor, EventStore, NewEvent, append_time};
 use chem_tests::events::{artifact, finished, numbered, signal};
@@ -85,6 +86,62 @@ pub(super) fn attestations_are_numbered_without_gaps_and_come_back(backend: &dyn
     assert_eq!(attestations.read_attestations(1, 1).unwrap(), all[1..2]);
     assert_eq!(attestations.newest_attestation("checkpoint").unwrap().as_ref(), Some(&all[2]));
     assert_eq!(attestations.newest_attestation("nothing").unwrap(), None);
+    for (from, first) in [(0, Some(&all[0])), (1, Some(&all[2])), (2, Some(&all[2])), (3, None), (u64::MAX, None)] {
+        assert_eq!(attestations.first_attestation("checkpoint", from).unwrap().as_ref(), first, "{from}");
+    }
+    assert_eq!(attestations.first_signed("checkpoint", 0).unwrap(), None);
+    assert_eq!(attestations.first_signed("statement", 0).unwrap().as_ref(), Some(&all[1]));
+    assert_eq!(attestations.first_signed("statement", 2).unwrap(), None);
+    let run = all[1].flow_id.unwrap();
+    assert_eq!(attestations.attestations_about("statement", run).unwrap(), all[1..2]);
+    assert_eq!(attestations.attestations_about("checkpoint", run).unwrap(), []);
+    assert_eq!(attestations.attestations_about("statement", FlowId::new()).unwrap(), []);
+}
+
+pub(super) fn the_seal_of_a_run_is_the_first_that_covers_all_that_is_sealed_of_it(backend: &dyn Backend) {
+    let Some(store) = sealable(backend) else { return };
+    let (run, other) = (FlowId::new(), FlowId::new());
+    let of = |run| evidence_of(store.as_ref(), run).unwrap().unwrap();
+    let sealed = |run| of(run).seal.map(|seal| (seal.events, seal.checkpoint.size, seal.is_as_sealed));
+    append(store.as_ref(), run, 0);
+    assert_eq!((of(run).events, of(run).seal), (2, None));
+    // The log has had 2 events of the run at the first seal, and then two of each run at each.
+    let mut expected = Vec::new();
+    for number in 1..=9 {
+        seal(store.as_ref(), None, None).unwrap();
+        expected.push(sealed(run));
+        append(store.as_ref(), other, number);
+        append(store.as_ref(), run, number + 100);
+        assert_eq!(of(run).unsealed(), 2);
+    }
+    let whole = (1..=9).map(|seal| Some((2 * seal, 4 * seal - 2, true)));
+    assert_eq!(expected, whole.collect::<Vec<_>>());
+    assert_eq!(sealed(run), Some((18, 34, true)));
+    seal(store.as_ref(), None, None).unwrap();
+    assert_eq!(sealed(other), Some((18, 38, true)));
+    // A run that has ended keeps its seal, however many come later.
+    let third = FlowId::new();
+    append(store.as_ref(), third, 50);
+    seal(store.as_ref(), None, None).unwrap();
+    append(store.as_ref(), FlowId::new(), 51);
+    seal(store.as_ref(), None, None).unwrap();
+    assert_eq!((sealed(run), sealed(third)), (Some((20, 38, true)), Some((2, 40, true))));
+    assert_eq!((of(FlowId::new()).events, sealed(FlowId::new())), (0, None));
+    // Events are where the log has them.
+    let (mut cursor, mut positions) = (Cursor::START, HashMap::new());
+    loop {
+        let page = store.read_log(cursor, 7).unwrap();
+        for (event, after) in page.events.iter().zip(&page.cursors) {
+            assert_eq!(store.cursor_after(event.flow_id, event.position).unwrap(), Some(*after));
+            *positions.entry(event.flow_id).or_insert(0) += 1;
+        }
+        cursor = page.cursor;
+        if page.events.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(positions.get(&run), Some(&20));
+    assert_eq!(store.cursor_after(run, 20).unwrap(), None);
 }
 
 pub(super) fn a_log_sealed_in_parts_has_the_tree_of_the_whole(backend: &dyn Backend) {

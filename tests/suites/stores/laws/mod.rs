@@ -94,6 +94,7 @@ macro_rules! laws {
                     attestations_are_numbered_without_gaps_and_come_back,
                     a_walk_ends_although_others_append_faster_than_it_reads,
                     a_log_sealed_in_parts_has_the_tree_of_the_whole,
+                    the_seal_of_a_run_is_the_first_that_covers_all_that_is_sealed_of_it,
                     sealers_at_once_and_writers_give_no_false_alarm,
                     an_event_of_an_unknown_kind_is_sealed_too,
                     tiles_lead_to_the_root_and_a_changed_one_is_found,
