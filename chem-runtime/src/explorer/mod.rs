@@ -5,9 +5,8 @@
 //!
 //! - `server` listens, and `guard` decides which requests are answered.
 //! - `Explorer::answer` finds the page for an address. `reply` is what it returns, and `frame` is what all pages share.
-//! - The pages: `runs`, `run` with its `graph`, `step`, `trace`, `artifact` with the `view` of a table, and
-//!   `compare`. `live` says
-//!   when a run has gone on.
+//! - The pages: `runs`, `run` with its `graph`, `family` and `log`, `step`, `trace`, `artifact` with the `view` of a
+//!   table, and `compare`. `live` says when a run has gone on.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -26,10 +25,12 @@
 
 mod artifact;
 mod compare;
+mod family;
 mod frame;
 mod graph;
 mod guard;
 mod live;
+mod log;
 mod reply;
 mod run;
 mod runs;
@@ -107,11 +108,14 @@ impl Explorer {
         match segments[..] {
             [] => Ok(Reply::redirect("/runs")),
             ["explorer.css"] => Ok(Reply::asset("text/css; charset=utf-8", include_bytes!("explorer.css"))),
+            ["icon.svg"] => Ok(Reply::asset("image/svg+xml", include_bytes!("icon.svg"))),
             ["explorer.js"] => Ok(Reply::asset("text/javascript; charset=utf-8", include_bytes!("explorer.js"))),
             ["depict.svg"] => self.picture(asked),
             ["runs"] => runs::page(self, asked),
             ["runs", id] => run::page(self, asked, id),
             ["runs", id, "trace"] => trace::page(self, asked, id),
+            ["runs", id, "children"] => family::page(self, asked, id),
+            ["runs", id, "log"] => log::page(self, asked, id),
             ["runs", id, "live"] => live::wait(self, asked, id),
             ["runs", id, "steps", step] => step::page(self, asked, id, step),
             ["artifacts", hash] => artifact::page(self, asked, hash),

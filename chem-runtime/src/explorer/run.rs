@@ -4,16 +4,21 @@ use askama::Template;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::family::Family;
 use super::frame::{Clipped, Frame, Moment, encoded, params};
 use super::graph::{self, Graph};
 use super::reply::{Page, Refusal, Reply};
 use super::{Asked, Explorer};
 use crate::event::{BranchCreated, Environment, FlowEvent, FlowEventKind, FlowInitialized, Usage};
+use crate::flow::replay;
 use crate::report::{RunReport, StepReport, bytes, mark_running, seconds};
-use crate::workbench::{RunStatus, running_process};
+use crate::step::children::{MAP_STEP, label};
+use crate::workbench::{Child, RunStatus, children, covered, events_of_children, running_process};
 
 /// The width of the bar of the whole run, in the units of the drawing.
 const BAR: f64 = 1000.0;
+/// The most children to list. Their own page has all.
+const MOST_CHILDREN: usize = 20;
 
 /// Shows the run called `id`.
 pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str) -> Result<Reply, Refusal> {
@@ -29,10 +34,22 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str) -> Result<R
     }
     let warnings = report.warnings(store)?;
     json["warnings"] = json!(warnings);
+    let covered = covered(store, flow_id)?;
+    json["evidence"] = covered.json;
+    // How far the children are is read before their states, so that no change is missed in between.
+    let (mut known, mut family) = (None, None);
+    if report.steps.iter().any(|step| step.uses == MAP_STEP) {
+        let instance = replay(flow_id, &events)?;
+        known = Some(events_of_children(store, &instance)?);
+        let children = children(store, &instance)?;
+        json["children"] = children.iter().map(Child::to_json).collect();
+        family = Family::of(flow_id, &children, MOST_CHILDREN);
+    }
 
     let mut frame = explorer.frame(asked, format!("Run of {}", report.flow), &["show", &id]);
     if matches!(status, RunStatus::Running | RunStatus::Waiting | RunStatus::Interrupted) {
-        frame.live = Some(format!("/runs/{flow_id}/live?from={}", events.len()));
+        let known = known.map(|known| format!("&children={known}")).unwrap_or_default();
+        frame.live = Some(format!("/runs/{flow_id}/live?from={}{known}", events.len()));
     }
     let begun = events.first().and_then(|event| match &event.kind {
         FlowEventKind::FlowInitialized(begun) => Some(begun),
@@ -56,6 +73,18 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str) -> Result<R
         description: begun.and_then(|begun| begun.definition.description.clone()),
         params: begun.map(|begun| params(&begun.definition.params)).unwrap_or_default(),
         facts: begun.map(facts).unwrap_or_default(),
+        child: report.child_of.as_ref().map(|child| ChildFacts {
+            index: child.index,
+            step: child.step_id.clone(),
+            parent: child.parent.to_string(),
+            href: format!("/runs/{}/steps/{}", child.parent, encoded(&child.step_id)),
+            given: Clipped::new(label(&child.given)),
+        }),
+        family,
+        covered: covered.lines,
+        is_changed: covered.is_changed,
+        audit: explorer.command(&["audit", &id]),
+        events: events.len(),
         branch: events.get(1).and_then(branch).map(|branch| (branch.parent.to_string(), branch.step_id.clone())),
         graph: begun.and_then(|begun| Graph::of(&begun.definition.steps)),
         steps: report.steps.iter().map(|step| StepRow::new(step, span)).collect(),
@@ -102,6 +131,17 @@ struct Run {
     facts: Vec<(&'static str, String)>,
     /// The run from which this one branches, and the step at which it does.
     branch: Option<(String, String)>,
+    /// What the parent says of this run, if it is a child.
+    child: Option<ChildFacts>,
+    family: Option<Family>,
+    /// What covers the run: seals and statements.
+    covered: Vec<String>,
+    /// Whether something is not as it was sealed or stated.
+    is_changed: bool,
+    /// The command that checks what covers the run.
+    audit: String,
+    /// The number of events.
+    events: usize,
     graph: Option<Graph>,
     steps: Vec<StepRow>,
     refused: Vec<RefusedRecords>,
@@ -123,6 +163,17 @@ struct StepRow {
     took: Option<String>,
     /// The begin and the width of its bar.
     bar: Option<(f64, f64)>,
+}
+
+/// A child as its parent describes it.
+struct ChildFacts {
+    index: usize,
+    step: String,
+    parent: String,
+    /// The address of the step that runs it.
+    href: String,
+    /// What distinguishes it from the other children.
+    given: Clipped,
 }
 
 /// The records that a step refused.

@@ -47,10 +47,15 @@ fn run_prints_one_object_and_show_prints_it_again() {
     assert_eq!((&step["status"], &step["cached"]), (&"finished_ok".into(), &false.into()));
     assert_eq!(step["outputs"][0]["kind"], "characters");
     assert_eq!(step["outputs"][0]["hash"].as_str().unwrap().len(), 64);
-    assert_eq!(place.show("@last"), run);
-    assert_eq!(place.show(run["flow_id"].as_str().unwrap()), run);
-    let prefix = &run["flow_id"].as_str().unwrap()[..30];
-    assert_eq!(place.show(prefix), run);
+    // `show` also says what covers the run.
+    let id = run["flow_id"].as_str().unwrap();
+    for name in ["@last", id, &id[..30]] {
+        let mut shown = place.show(name);
+        let evidence = shown.as_object_mut().unwrap().remove("evidence").unwrap();
+        assert_eq!(keys(&evidence), ["events", "seal", "statements"]);
+        assert_eq!((&evidence["events"], &evidence["seal"]["events"]), (&9.into(), &9.into()));
+        assert_eq!(shown, run);
+    }
 }
 
 #[test]

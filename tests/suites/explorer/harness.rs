@@ -172,3 +172,17 @@ pub fn output(run: &Value, step: &str, name: &str) -> String {
     let output = step["outputs"].as_array().unwrap().iter().find(|it| it["name"] == name).unwrap();
     output["hash"].as_str().unwrap().to_owned()
 }
+
+/// Runs the command that a page names, and returns its JSON.
+pub fn named(place: &Place, page: &str) -> Value {
+    let (_, after) = page.split_once("The same on the command line: <code>chem ").unwrap();
+    let (command, _) = after.split_once("</code>").unwrap();
+    let unescaped = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    let command = unescaped.iter().fold(command.to_owned(), |text, (from, to)| text.replace(from, to));
+    // A shell reads the quotes, as that of the reader does. Arguments may begin like options, so the format comes first.
+    let script = format!("set -- {command}; printf '%s\\0' \"$@\"");
+    let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    let words = String::from_utf8(output.stdout).unwrap();
+    let words: Vec<&str> = ["--format", "json"].into_iter().chain(words.trim_end_matches('\0').split('\0')).collect();
+    place.chem(&words).json()
+}

@@ -3,22 +3,8 @@
 use chem_tests::postgres_server::database;
 use serde_json::Value;
 
-use crate::harness::{Explorer, FLOW, HOSTILE, output, place, run, run_on};
+use crate::harness::{Explorer, FLOW, HOSTILE, named, output, place, run, run_on};
 use crate::program::Place;
-
-/// Runs the command that a page names, and returns its JSON.
-fn named(place: &Place, page: &str) -> Value {
-    let (_, after) = page.split_once("The same on the command line: <code>chem ").unwrap();
-    let (command, _) = after.split_once("</code>").unwrap();
-    let unescaped = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
-    let command = unescaped.iter().fold(command.to_owned(), |text, (from, to)| text.replace(from, to));
-    // A shell reads the quotes, as that of the reader does. Arguments may begin like options, so the format comes first.
-    let script = format!("set -- {command}; printf '%s\\0' \"$@\"");
-    let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
-    let words = String::from_utf8(output.stdout).unwrap();
-    let words: Vec<&str> = ["--format", "json"].into_iter().chain(words.trim_end_matches('\0').split('\0')).collect();
-    place.chem(&words).json()
-}
 
 #[test]
 fn a_page_has_the_data_of_the_command_that_it_names() {

@@ -5,11 +5,21 @@ use chem_tests::browser::Browser;
 
 use crate::harness::{Explorer, output, place, run};
 
+/// A flow to sweep.
+const LETTERS: &str = "flow: letters
+params: { text: CO }
+steps:
+  - { id: seed, uses: demo.seed, with: { text: \"${params.text}\" } }
+";
+
 #[test]
 fn every_page_keeps_its_policy_fits_the_screen_and_passes_axe() {
     let Some(mut browser) = Browser::start() else { return };
     let place = place();
     let (first, second) = (run(&place, "2"), run(&place, "5"));
+    place.write("letters.yaml", LETTERS);
+    let sweep = place.chem(&["run", "letters.yaml", "--sweep", "text=C,<b>CC</b>", "-q", "--format", "json"]);
+    let swept = sweep.json()["flow_id"].as_str().unwrap().to_owned();
     let explorer = Explorer::of(&place);
     let hash = output(&place.show(&first), "describe", "main");
     let file = output(&place.show(&first), "table", "main");
@@ -19,7 +29,11 @@ fn every_page_keeps_its_policy_fits_the_screen_and_passes_axe() {
         for path in [
             "/runs".to_owned(),
             "/runs?status=failed".to_owned(),
+            "/runs?children=listed".to_owned(),
             format!("/runs/{first}"),
+            format!("/runs/{first}/log"),
+            format!("/runs/{swept}"),
+            format!("/runs/{swept}/children"),
             format!("/runs/{second}/steps/keep"),
             format!("/artifacts/{hash}"),
             format!("/artifacts/{hash}?sort=logp&descending=true&where=logp+%3C+9"),
