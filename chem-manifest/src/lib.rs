@@ -41,6 +41,7 @@ pub use render::{Style, render};
 pub use rules::{RULES, Rule, Severity};
 pub use source::{MAX_BYTES, Position, Source, Span};
 pub use step_id::{InvalidStepId, StepId};
+pub use time::parse_time;
 
 /// The YAML of a manifest.
 #[derive(Debug)]

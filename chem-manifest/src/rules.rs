@@ -130,12 +130,13 @@ rules! {
     MARKED_NOT_SOURCE = "E0513" Error "a step marked as a source is not one";
     SAME_OUTPUT_TWICE = "W0514" Warning "two inputs take the same output, one by default";
 
-    // Retries, timeouts and gates.
+    // Retries, timeouts, gates and resources.
     ATTEMPTS = "E0601" Error "the number of attempts is out of range";
     TIME = "E0602" Error "invalid or out-of-range duration";
     RETRY_ON = "E0603" Error "unknown class of failures to retry";
     GATE_SCHEMA = "E0604" Error "a gate's schema is not a valid JSON Schema";
     PRINCIPAL = "E0605" Error "invalid list of principals";
+    RESOURCES = "E0606" Error "invalid or out-of-range resource";
 
     // Flows that a step runs once for each combination of values.
     MAP_WITH_OTHERS = "E0701" Error "a step has keys that exclude each other";

@@ -3,9 +3,9 @@
 use chem_runtime::artifact::{Artifact, ChunkRef};
 use chem_runtime::event::{
     BranchCreated, ChildOf, Environment, EventAddress, FinishedRows, FlowCompleted, FlowEventKind, FlowId,
-    FlowInitialized, Gate, Operator, OutputRef, Person, RecordedDefinition, RecordedStep, RetryOn, RetryPolicy,
-    RetryScheduled, SignedText, StepFailed, StepFinished, StepKind, StepProgressed, StepReused, StepSignal,
-    StepStarted, TakenOver, Usage, UserInteractionProvided, UserInteractionRequested,
+    FlowInitialized, Gate, Operator, OutputRef, Person, RecordedDefinition, RecordedStep, Resources, RetryOn,
+    RetryPolicy, RetryScheduled, SignedText, StepFailed, StepFinished, StepKind, StepProgressed, StepReused,
+    StepSignal, StepStarted, TakenOver, Usage, UserInteractionProvided, UserInteractionRequested,
 };
 use chem_runtime::fingerprint::{ArtifactHash, CacheKey, Fingerprint, WorkKey};
 use chem_runtime::flow::{StepIdentity, definition_hash, flow_fingerprint};
@@ -167,6 +167,12 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
                             schema: Some(json!({"type": "object"})),
                             signed_by: vec!["ada@example.org".into()],
                         }),
+                        resources: Some(Resources {
+                            cpus: Some(2),
+                            gpus: Some(1),
+                            memory_mib: Some(4096),
+                            time_ms: Some(7_200_000),
+                        }),
                         ..recorded("keep", StepKind::Sink, &Map::new())
                     },
                 ],
@@ -308,5 +314,6 @@ fn recorded(id: &str, kind: StepKind, params: &Map<String, Value>) -> RecordedSt
         retry: None,
         timeout_ms: None,
         gate: None,
+        resources: None,
     }
 }

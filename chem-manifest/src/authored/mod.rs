@@ -5,6 +5,7 @@ mod environment;
 mod fields;
 mod map;
 mod policy;
+mod resources;
 
 use std::collections::HashMap;
 
@@ -12,6 +13,7 @@ pub use environment::{Environment, StepSources};
 use fields::Reader;
 pub use map::{MapOver, OnError, files_of};
 pub use policy::{Gate, Policy, Retry, RetryOn};
+pub use resources::{Resources, parse_memory, write_memory};
 
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::rules;
@@ -61,7 +63,7 @@ pub struct AuthoredStep {
     pub with: Vec<(Key, Node)>,
     /// The span of the key `with`; `None` if the step has no such key.
     pub with_key: Option<Span>,
-    /// The retry, timeout and gate of the step.
+    /// The retry, timeout, gate and resources of the step.
     pub policy: Policy,
 }
 
@@ -105,7 +107,7 @@ pub struct Written {
 }
 
 const MANIFEST_KEYS: &[&str] = &["flow", "description", "license", "params", "steps_from", "environment", "steps"];
-const STEP_KEYS: &[&str] = &["id", "uses", "map", "source", "inputs", "with", "retry", "timeout", "gate"];
+const STEP_KEYS: &[&str] = &["id", "uses", "map", "source", "inputs", "with", "retry", "timeout", "gate", "resources"];
 
 /// Reads a manifest from the YAML `document`, which is `None` for an empty file. Reports mistakes to `findings`.
 pub fn read(document: Option<&Node>, source: &Source, types: &dyn StepTypes, findings: &mut Findings) -> Manifest {
@@ -205,6 +207,7 @@ impl Reader<'_> {
             retry: fields.get("retry").and_then(|(_, node)| self.retry(node)),
             timeout_ms: fields.get("timeout").and_then(|(_, node)| self.time(node, "timeout", false)),
             gate: fields.get("gate").and_then(|(_, node)| self.gate(node)),
+            resources: fields.get("resources").and_then(|(_, node)| self.resources(node)),
         };
         let written_id = id_node.and_then(|node| match &node.value {
             NodeValue::Text(text) => Some(text.clone()),

@@ -1,9 +1,10 @@
-//! The execution policy of a step: `retry:`, `timeout:` and `gate:`.
+//! The execution policy of a step: `retry:`, `timeout:` and `gate:`. `resources` reads `resources:`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fields::Reader;
+use super::resources::Resources;
 use crate::rules;
 use crate::source::Span;
 use crate::time::{self, has_unit, parse_time};
@@ -27,6 +28,8 @@ pub struct Policy {
     pub timeout_ms: Option<u64>,
     /// The question to answer before the step starts.
     pub gate: Option<Gate>,
+    /// What the step needs of a machine.
+    pub resources: Option<Resources>,
 }
 
 /// When and how often to retry a step.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::authored::{self, AuthoredStep, Policy};
-pub use crate::authored::{Environment, OnError, Retry, RetryOn};
+pub use crate::authored::{Environment, OnError, Resources, Retry, RetryOn};
 use crate::yaml::{Key, Node};
 use crate::{Diagnostic, Findings, Source, StepId, check, read, time, values};
 
@@ -85,6 +85,9 @@ pub struct Step {
     /// The question to answer before the step starts.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::present")]
     pub gate: Option<Gate>,
+    /// What the step needs of the machine that runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::present")]
+    pub resources: Option<Resources>,
 }
 
 /// A flow that runs once for each combination of values, each time as a child run.
@@ -161,12 +164,12 @@ impl Step {
     /// Creates the step `id` of the type `uses`, which is fed by the previous step and has default parameters.
     pub fn new(id: StepId, uses: impl Into<String>) -> Self {
         let (inputs, with) = (BTreeMap::new(), Map::new());
-        let (map, retry, timeout_ms, gate) = (None, None, None, None);
-        Self { id, uses: Some(uses.into()), map, source: false, inputs, with, retry, timeout_ms, gate }
+        let (map, retry, timeout_ms, gate, resources) = (None, None, None, None, None);
+        Self { id, uses: Some(uses.into()), map, source: false, inputs, with, retry, timeout_ms, gate, resources }
     }
 
     fn of(authored: AuthoredStep) -> Option<Self> {
-        let Policy { retry, timeout_ms, gate } = authored.policy;
+        let Policy { retry, timeout_ms, gate, resources } = authored.policy;
         let map = match authored.map {
             Some(map) => Some(MapOver::of(map)?),
             None => None,
@@ -187,6 +190,7 @@ impl Step {
                 Some(gate) => Some(Gate::of(gate)?),
                 None => None,
             },
+            resources,
         })
     }
 }

@@ -51,7 +51,7 @@ pub use payload::{
     Environment, FlowCompleted, FlowInitialized, Operator, OutputRef, Person, RecordedDefinition, RecordedStep,
     StepFailed, StepFinished, StepKind, StepSignal, StepStarted, Usage,
 };
-pub use policy::{Gate, RetryOn, RetryPolicy, StepPolicy};
+pub use policy::{Gate, Resources, RetryOn, RetryPolicy, StepPolicy};
 pub use progress::{StepProgress, StepProgressed};
 pub use rows::{FinishedRows, TakenOver};
 pub use status::FlowStatus;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::child::ChildOf;
-use super::policy::{Gate, RetryPolicy, StepPolicy};
+use super::policy::{Gate, Resources, RetryPolicy, StepPolicy};
 use super::rows::FinishedRows;
 use super::step_sources::StepSources;
 use crate::fingerprint::{ArtifactHash, CacheKey, DefinitionHash, Fingerprint};
@@ -99,6 +99,9 @@ pub struct RecordedStep {
     /// The parameters, including defaults.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
+    /// What the step needs of a machine; `None` if it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
     /// When to retry; `None` for a single attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryPolicy>,
@@ -112,9 +115,10 @@ pub struct RecordedStep {
 }
 
 impl RecordedStep {
-    /// Returns the execution policy: retry, timeout and gate.
+    /// Returns the execution policy: retry, timeout, gate and resources.
     pub fn policy(&self) -> StepPolicy {
-        StepPolicy { retry: self.retry.clone(), timeout_ms: self.timeout_ms, gate: self.gate.clone() }
+        let (retry, gate) = (self.retry.clone(), self.gate.clone());
+        StepPolicy { retry, timeout_ms: self.timeout_ms, gate, resources: self.resources }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The execution policy of a step: retries, time limit and gate. Recorded in the log, but not part of any fingerprint.
+//! The execution policy of a step: retries, time limit, gate and resources. Recorded in the log, but not part of any fingerprint.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,6 +12,8 @@ pub struct StepPolicy {
     pub timeout_ms: Option<u64>,
     /// The question to answer before the step starts.
     pub gate: Option<Gate>,
+    /// What the step needs of a machine; `None` if it does not say.
+    pub resources: Option<Resources>,
 }
 
 /// When and how often to retry a step.
@@ -53,6 +55,46 @@ impl RetryPolicy {
         let doublings = attempt.saturating_sub(2).min(63);
         let wait = self.backoff_ms.saturating_mul(1 << doublings);
         wait.min(MAX_WAIT_MS.max(self.backoff_ms))
+    }
+}
+
+/// What a step needs of the machine that runs it, or what a worker has. A member that is `None` is not asked for, or not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resources {
+    /// The number of processor cores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u32>,
+    /// The number of GPUs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<u32>,
+    /// The memory, in MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
+    /// The time for which a job is asked for, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_ms: Option<u64>,
+}
+
+impl Resources {
+    /// Returns what is enough for both.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            cpus: self.cpus.max(other.cpus),
+            gpus: self.gpus.max(other.gpus),
+            memory_mib: self.memory_mib.max(other.memory_mib),
+            time_ms: self.time_ms.max(other.time_ms),
+        }
+    }
+
+    /// Returns whether a worker that has this can run a step that needs `needed`. What a worker does not say it has enough of.
+    pub fn are_enough_for(self, needed: Self) -> bool {
+        fn enough<N: PartialOrd>(has: Option<N>, needed: Option<N>) -> bool {
+            has.zip(needed).is_none_or(|(has, needed)| has >= needed)
+        }
+        enough(self.cpus, needed.cpus)
+            && enough(self.gpus, needed.gpus)
+            && enough(self.memory_mib, needed.memory_mib)
+            && enough(self.time_ms, needed.time_ms)
     }
 }
 

@@ -105,6 +105,7 @@ mod tests {
             inputs: inputs.iter().map(|wire| (format!("port-{wire}"), (*wire).to_owned())).collect(),
             kind: StepKind::Transform,
             params: serde_json::Map::new(),
+            resources: None,
             retry: None,
             timeout_ms: None,
             uses: "demo.seed".to_owned(),

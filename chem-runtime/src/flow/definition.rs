@@ -293,6 +293,7 @@ impl FlowDefinition {
                 retry: step.policy.retry.clone(),
                 timeout_ms: step.policy.timeout_ms,
                 gate: step.policy.gate.clone(),
+                resources: step.policy.resources,
             })
         };
         let steps = self.steps.iter().map(record).collect::<Result<_, _>>()?;

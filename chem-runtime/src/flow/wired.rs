@@ -30,7 +30,7 @@ impl FlowStep {
         Self { step: step.into(), ..self.clone() }
     }
 
-    /// Returns the execution policy: retry, timeout and gate.
+    /// Returns the execution policy: retry, timeout, gate and resources.
     pub fn policy(&self) -> &StepPolicy {
         &self.policy
     }

@@ -8,7 +8,7 @@ use chem_manifest::{Diagnostic, Findings, Source, rules};
 
 use super::binding::filled_text;
 use crate::flow::{AnswerError, check_schema};
-use crate::step::{Gate, RetryOn, RetryPolicy, StepPolicy};
+use crate::step::{Gate, Resources, RetryOn, RetryPolicy, StepPolicy};
 
 /// Resolves the policy of a step. Reports an invalid schema, or a placeholder that cannot be filled in, to `findings`.
 pub(super) fn read(written: &Policy, params: &mut Params, source: &Source, findings: &mut Findings) -> StepPolicy {
@@ -35,7 +35,11 @@ pub(super) fn read(written: &Policy, params: &mut Params, source: &Source, findi
         let message = filled_text(&gate.message, params).filter(|_| can_be_filled).unwrap_or_default();
         Gate { message, schema, signed_by: gate.signed_by.clone() }
     });
-    StepPolicy { retry, timeout_ms: written.timeout_ms, gate }
+    let resources = written.resources.clone().map(|needed| {
+        let authored::Resources { cpus, memory_mib, gpus, time_ms } = needed;
+        Resources { cpus, gpus, memory_mib, time_ms }
+    });
+    StepPolicy { retry, timeout_ms: written.timeout_ms, gate, resources }
 }
 
 #[cfg(all(test, not(feature = "gate-schemas")))]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chem_manifest::StepId;
-use chem_manifest::document::{Environment, Gate, Manifest, MapOver, Retry, RetryOn, Step};
+use chem_manifest::document::{Environment, Gate, Manifest, MapOver, Resources, Retry, RetryOn, Step};
 use chem_manifest::license::is_license;
 use serde_json::{Map, Value};
 
@@ -72,6 +72,12 @@ impl Writer<'_> {
                 message: literal(&gate.message),
                 schema: gate.schema.as_ref().and_then(Value::as_object).cloned(),
                 signed_by: gate.signed_by.clone(),
+            }),
+            resources: step.resources.map(|event::Resources { cpus, gpus, memory_mib, time_ms }| Resources {
+                cpus,
+                memory_mib,
+                gpus,
+                time_ms,
             }),
         })
     }

@@ -185,7 +185,7 @@ pub struct PlannedStep {
     /// Whether this is meant to be a source: required of a source after the first step, an error for any other step. Not
     /// part of any fingerprint.
     pub source: bool,
-    /// The retries, timeout and gate. Not part of any fingerprint.
+    /// The retries, timeout, gate and resources. Not part of any fingerprint.
     pub policy: StepPolicy,
 }
 

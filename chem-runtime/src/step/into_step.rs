@@ -51,7 +51,7 @@ impl<S: Step> Named<S> {
         self
     }
 
-    /// Sets how the step is run, like `retry:`, `timeout:` and `gate:` in a manifest.
+    /// Sets how the step is run, like `retry:`, `timeout:`, `gate:` and `resources:` in a manifest.
     pub fn policy(mut self, policy: StepPolicy) -> Self {
         self.policy = policy;
         self

@@ -117,4 +117,4 @@ pub use typed::{Shape, Step, StepSpec};
 
 pub use chem_macros::{Step, StepInputs};
 
-pub use crate::event::{Gate, OutputRef, RetryOn, RetryPolicy, StepKind, StepPolicy, StepSources};
+pub use crate::event::{Gate, OutputRef, Resources, RetryOn, RetryPolicy, StepKind, StepPolicy, StepSources};

@@ -104,6 +104,7 @@ fn of_step(step: &Step, hashes: bool) -> Vec<String> {
         ("retry", serde_json::to_value(&recorded.retry)),
         ("timeout in ms", serde_json::to_value(recorded.timeout_ms)),
         ("gate", serde_json::to_value(&recorded.gate)),
+        ("resources", serde_json::to_value(recorded.resources)),
     ] {
         if let Some(value) = value.ok().filter(|value| !value.is_null()) {
             say(format!("{name}: {value}"));

@@ -174,6 +174,7 @@ pub(super) fn policies(pair: &Pair<'_>) -> Vec<String> {
         ("retry", json!(was.retry), json!(is.retry)),
         ("timeout_ms", json!(was.timeout_ms), json!(is.timeout_ms)),
         ("gate", json!(was.gate), json!(is.gate)),
+        ("resources", json!(was.resources), json!(is.resources)),
         ("kind", json!(was.kind), json!(is.kind)),
     ];
     let change = |(name, was, is): (&str, Value, Value)| {

@@ -8,7 +8,7 @@ use crate::counting::{Does, flow, flow_under, runs};
 
 fn within(timeout_ms: u64, attempts: u32) -> StepPolicy {
     let retry = RetryPolicy { attempts, backoff_ms: 0, on: RetryOn::Transient };
-    StepPolicy { retry: Some(retry), timeout_ms: Some(timeout_ms), gate: None }
+    StepPolicy { retry: Some(retry), timeout_ms: Some(timeout_ms), ..StepPolicy::default() }
 }
 
 #[test]

@@ -65,6 +65,8 @@ fn values() -> impl Strategy<Value = Value> {
         json!({ "attempts": 2 }),
         json!({ "message": "go on?" }),
         json!("5m"),
+        json!("4G"),
+        json!({ "cpus": 2, "memory": "4G", "time": "2h" }),
         json!({ "id": "new", "uses": "lab.filter", "with": { "where": "logp < 1" } }),
         json!({ "id": "second", "uses": "lab.read", "with": { "path": "data/drugs.csv" } }),
         json!({ "id": "third", "uses": "lab.read", "source": true, "with": { "path": "data/drugs.csv" } }),
@@ -75,8 +77,28 @@ fn values() -> impl Strategy<Value = Value> {
 
 /// Keys, known and unknown, that are put into mappings.
 const KEYS: &[&str] = &[
-    "flow", "id", "uses", "with", "inputs", "table", "where", "limit", "names", "logp", "nonsense", "A b", "retry",
-    "timeout", "gate", "attempts", "on", "source",
+    "flow",
+    "id",
+    "uses",
+    "with",
+    "inputs",
+    "table",
+    "where",
+    "limit",
+    "names",
+    "logp",
+    "nonsense",
+    "A b",
+    "retry",
+    "timeout",
+    "gate",
+    "attempts",
+    "on",
+    "source",
+    "resources",
+    "cpus",
+    "memory",
+    "time",
 ];
 
 #[derive(Debug, Clone)]

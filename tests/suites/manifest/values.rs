@@ -282,7 +282,17 @@ fn manifest() -> impl Strategy<Value = Manifest> {
         document::Gate { message, schema, signed_by }
     });
     let times = prop_oneof![1u64..=2_592_000_000, (1u64..=720).prop_map(|hours| hours * 3_600_000)];
-    let policy = (proptest::option::of(retry), proptest::option::of(times), proptest::option::of(gate));
+    let (count, mib) =
+        (|| proptest::option::of(1u32..=65_535), prop_oneof![1u64..=1 << 30, (1u64..=1024).prop_map(|it| it << 20)]);
+    let resources = (count(), proptest::option::of(mib), count(), proptest::option::of(times.clone()));
+    let resources =
+        resources.prop_map(|(cpus, memory_mib, gpus, time_ms)| document::Resources { cpus, memory_mib, gpus, time_ms });
+    let policy = (
+        proptest::option::of(retry),
+        proptest::option::of(times),
+        proptest::option::of(gate),
+        proptest::option::of(resources),
+    );
     let literal = || text().prop_map(|text| text.replace("${", "$${"));
     let cell = prop_oneof![any::<bool>().prop_map(Value::from), values::number(), literal().prop_map(Value::from)];
     let given = btree_map("[a-z_][a-z0-9_]{0,9}", cell.clone(), 0..3);
@@ -303,7 +313,8 @@ fn manifest() -> impl Strategy<Value = Manifest> {
     let flow = (name(), (proptest::option::of(text()), license), params, vec(step, 1..3), name());
     flow.prop_map(|(flow, (description, license), params, drawn, id)| {
         let mut steps: Vec<document::Step> = Vec::new();
-        for (index, (what, source, inputs, with, (retry, timeout_ms, gate))) in drawn.into_iter().enumerate() {
+        for (index, (what, source, inputs, with, (retry, timeout_ms, gate, resources))) in drawn.into_iter().enumerate()
+        {
             let before = steps.last().map(|before| before.id.clone());
             let inputs =
                 inputs.into_iter().filter_map(|(port, output)| Some((port, format!("{}{output}", before.as_ref()?))));
@@ -324,6 +335,7 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                 retry,
                 timeout_ms,
                 gate,
+                resources,
             });
         }
         let params = params.into_iter().collect();

@@ -111,6 +111,7 @@ fn step(specs: &[&StepSpec]) -> Value {
             "retry": retry(),
             "timeout": described(time(), "How long the step may take, such as `10m`. Left out, as long as it needs."),
             "gate": gate(),
+            "resources": resources(),
         },
         "allOf": by_type,
     })
@@ -191,6 +192,26 @@ fn gate() -> Value {
                 "minItems": 1,
                 "items": { "type": "string" },
             },
+        },
+    })
+}
+
+fn resources() -> Value {
+    let count = |what: &str| json!({ "description": what, "type": "integer", "minimum": 1, "maximum": 65535 });
+    json!({
+        "description": "What the step needs of the machine that runs it. A cluster is asked for it.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "cpus": count("The number of processor cores."),
+            "memory": {
+                "description": "The memory, in units of 1024: `512M`, `4G` or `1T`.",
+                "type": "string",
+                "pattern": "^[0-9]+[MGT]$",
+                "examples": ["4G"],
+            },
+            "gpus": count("The number of GPUs."),
+            "time": described(time(), "The time for which a job is asked for, such as `2h`."),
         },
     })
 }

@@ -21,7 +21,7 @@ pub enum ManifestComparison {
         definition: Box<FlowDefinition>,
         /// The changes that alter a fingerprint; empty if only policies have changed.
         changes: Vec<Change>,
-        /// The changes to retries, timeouts and gates.
+        /// The changes to retries, timeouts, gates and resources.
         policies: Vec<Change>,
     },
     /// The manifest has errors.
