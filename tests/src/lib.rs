@@ -11,6 +11,8 @@ pub mod outside;
 pub mod postgres_server;
 pub mod released;
 pub mod repeated;
+#[cfg(target_os = "linux")]
+pub mod slurm;
 pub mod steps;
 pub mod stores;
 pub mod values;

@@ -89,6 +89,17 @@ impl Shared {
         Ok(if self.is_confined() && !self.allow_programs { linked.without_programs() } else { linked })
     }
 
+    /// Returns the options that confine another command as this one is confined.
+    pub(super) fn confining_options(&self) -> std::io::Result<Vec<String>> {
+        let mut options = match self.confined.as_deref() {
+            None | Some("0") => return Ok(Vec::new()),
+            Some("" | MANIFEST_FOLDER) => vec!["--confined".to_owned()],
+            Some(folder) => vec![format!("--confined={}", std::path::absolute(folder)?.display())],
+        };
+        options.extend(self.allow_programs.then(|| "--allow-programs".to_owned()));
+        Ok(options)
+    }
+
     /// Returns the confinement of a run whose manifest is in `directory`.
     pub(super) fn confinement(&self, directory: &Path) -> Option<Confinement> {
         let confinement = match self.confined.as_deref()? {

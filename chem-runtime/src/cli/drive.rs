@@ -7,12 +7,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::args::{MovedManifest, Reuse, Shared};
+use super::cluster::OnCluster;
 use super::exit::{Failure, Status};
 use super::progress::Watcher;
 use super::report::print_report;
 use super::signing::Signers;
 use super::{runs, sealing, signals};
-use crate::engine::{Answer, CoreEngineError, FlowEngine, ReusePolicy};
+use crate::engine::{Answer, CoreEngineError, FlowEngine, ReusePolicy, Workers};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::evidence::{AllowedSigners, Identity, operator};
 use crate::flow::{FlowDefinition, replay};
@@ -30,6 +31,8 @@ pub(super) struct RunPlan {
     pub reuse: ReusePolicy,
     pub takeover: Takeover,
     pub signers: Option<AllowedSigners>,
+    /// Who runs the children of steps; `None` if this process does.
+    pub workers: Option<Arc<dyn Workers>>,
 }
 
 impl RunPlan {
@@ -50,7 +53,7 @@ impl RunPlan {
         let directory = initialized.environment.directory.clone().unwrap_or_else(|| ".".to_owned()).into();
         let manifest = initialized.environment.manifest.clone();
         let (reuse, takeover) = (ReusePolicy::wherever_possible(), Takeover::IfFree);
-        Ok(Self { flow_id, definition, directory, manifest, reuse, takeover, signers: None })
+        Ok(Self { flow_id, definition, directory, manifest, reuse, takeover, signers: None, workers: None })
     }
 
     /// Returns the plan with the directory and file name of the manifest at `path`.
@@ -91,6 +94,11 @@ impl RunPlan {
         Ok(Self { signers: signers.open()?, ..self })
     }
 
+    /// Returns the plan with the workers that the options `cluster` ask for.
+    pub(super) fn on(self, shared: &Shared, cluster: &OnCluster, reuse: &Reuse) -> Result<Self, Failure> {
+        Ok(Self { workers: cluster.workers(shared, &self.definition, reuse)?, ..self })
+    }
+
     /// Returns the plan with the reuse policy that the options `reuse` select.
     pub(super) fn reusing(self, reuse: &Reuse) -> Result<Self, Failure> {
         Ok(Self { reuse: runs::reuse_policy(reuse, &self.definition)?, ..self })
@@ -127,6 +135,7 @@ pub(super) fn engine_for(
         .reuse(plan.reuse)
         .takeover(plan.takeover)
         .allowed_signers(plan.signers)
+        .workers(plan.workers)
         .observer(Arc::new(Watcher::new(shared)));
     if let Some(manifest) = plan.manifest {
         builder = builder.manifest(manifest);

@@ -71,6 +71,11 @@ impl Failure {
         failure
     }
 
+    /// Returns the message alone.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Prints the failure and returns the exit status.
     pub(super) fn report(self, shared: &Shared) -> ExitCode {
         let help = self.help.as_ref().and_then(|help| help.render(shared));

@@ -12,6 +12,7 @@
 //! - The table below lists the commands; `commands` has one file for each. `args` has the options that several take.
 //! - `drive` runs a flow to its end; `progress` prints what happens meanwhile, and `report` what came of it. `details` has
 //!   who was involved, and what the steps took; `family` has the children of a run.
+//! - `cluster` has the children of a run worked on by jobs of a cluster.
 //! - `sealing` seals the log after a run; `signing` has the options of commands that sign or check signatures.
 //! - `exit` maps failures to exit statuses and messages, and `advice` renders the commands that they suggest.
 //! - `output` prints, and `visible` escapes control characters.
@@ -30,6 +31,7 @@
 
 mod advice;
 mod args;
+mod cluster;
 mod commands;
 mod details;
 mod drive;
@@ -68,7 +70,7 @@ commands! {
     /// Check a manifest and run it. Reuses results that are already in the store.
     Run(run::RunArgs) => run::run, store: true, confinable: true;
     /// Show what running a manifest would do, step by step, and why. Runs and writes nothing.
-    Plan(run::RunArgs) => plan::run, store: true, confinable: true;
+    Plan(run::FlowArgs) => plan::run, store: true, confinable: true;
     /// Explain why a step of a run ran: what differs from an earlier run.
     Why(why::WhyArgs) => why::run, store: true, confinable: false;
     /// Follow a record through a run: where it was read, what each step made of it, and the step that dropped it.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::environment::RunPlace;
-use super::{Clock, CoreEngineError, FlowEngine, Observer, ReusePolicy, SystemClock, Unobserved};
+use super::{Clock, CoreEngineError, FlowEngine, Observer, ReusePolicy, SystemClock, Unobserved, Workers};
 use crate::event::Operator;
 use crate::evidence::AllowedSigners;
 use crate::flow::FlowDefinition;
@@ -32,6 +32,7 @@ pub struct FlowEngineBuilder<Stage> {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) takeover: Takeover,
     pub(super) signers: Option<AllowedSigners>,
+    pub(super) workers: Option<Arc<dyn Workers>>,
     name: Option<String>,
     steps: Vec<PlannedStep>,
     /// The first invalid step id; `build` returns it.
@@ -51,6 +52,7 @@ impl FlowEngineBuilder<NoSteps> {
             clock: Arc::new(SystemClock),
             takeover: Takeover::IfFree,
             signers: None,
+            workers: None,
             name: None,
             steps: Vec::new(),
             invalid: None,
@@ -158,6 +160,7 @@ impl<Stage> FlowEngineBuilder<Stage> {
             clock,
             takeover,
             signers,
+            workers,
             name,
             steps,
             invalid,
@@ -173,6 +176,7 @@ impl<Stage> FlowEngineBuilder<Stage> {
             clock,
             takeover,
             signers,
+            workers,
             name,
             steps,
             invalid,
@@ -253,6 +257,12 @@ impl<Stage> FlowEngineBuilder<Stage> {
     /// Sets whose signatures count at gates that accept only signed decisions. Without a file, such a gate accepts none.
     pub fn allowed_signers(mut self, signers: Option<AllowedSigners>) -> Self {
         self.signers = signers;
+        self
+    }
+
+    /// Sets who runs the children of steps with `map:`. The default is this process.
+    pub fn workers(mut self, workers: Option<Arc<dyn Workers>>) -> Self {
+        self.workers = workers;
         self
     }
 

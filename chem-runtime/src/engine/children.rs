@@ -7,17 +7,22 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::environment::RunPlace;
 use super::{Clock, CoreEngineError, FlowEngine, ReusePolicy};
-use crate::event::{ChildOf, FlowEvent, FlowEventKind, FlowId, FlowStatus, StepStarted};
+use crate::event::{ChildOf, FlowEvent, FlowEventKind, FlowId, FlowStatus, Resources, StepPolicy, StepStarted};
 use crate::fingerprint::canonical_text;
 use crate::flow::{FlowDefinition, FlowInstance, StepState, StepStatus, replay};
 use crate::step::children::{Advance, ChildEnd, ChildFailure, Children, MapParams};
 use crate::step::{CancelToken, Registry, StepError};
-use crate::store::{ErrorClass, EventStore};
+use crate::store::{ErrorClass, EventStore, PersistenceError};
 
 /// Why a failed child is tried again, for its log.
 const RETRIED: &str = "the step that runs it is tried again";
+
+/// The signal by which a step records that it has submitted workers.
+pub(super) const SUBMITTED: &str = "submitted";
 
 /// The children of a step that has started, as the log has them.
 pub(crate) struct RecordedChildren {
@@ -32,6 +37,8 @@ pub(super) struct ChildRuns {
     children: RecordedChildren,
     /// The number of the event that scheduled the current attempt at the step; `None` for the first attempt.
     scheduled: Option<u64>,
+    /// The last submission of workers in the current attempt.
+    submission: Option<Value>,
     place: RunPlace,
     reuse: ReusePolicy,
     clock: Arc<dyn Clock>,
@@ -55,8 +62,21 @@ impl ChildRuns {
             matches!(&event.kind, FlowEventKind::RetryScheduled(retry) if retry.step_index == index)
                 .then_some(event.seq)
         };
-        let scheduled = engine.store.list(parent)?.iter().rev().find_map(scheduled);
+        let events = engine.store.list(parent)?;
+        let scheduled = events.iter().rev().find_map(scheduled);
+        let submission = |event: &FlowEvent| match &event.kind {
+            FlowEventKind::StepSignal(signal) if signal.step_index == index && signal.signal == SUBMITTED => {
+                Some(signal.data.clone())
+            }
+            _ => None,
+        };
+        let begins = |event: &FlowEvent| match &event.kind {
+            FlowEventKind::StepStarted(started) => started.step_index == index,
+            _ => Some(event.seq) == scheduled,
+        };
+        let submission = events.iter().rev().take_while(|event| !begins(event)).find_map(submission);
         Ok(Some(Self {
+            submission,
             children: RecordedChildren::of(engine.store.clone(), parent, step, params.clone()),
             scheduled,
             place: engine.place.clone(),
@@ -77,6 +97,35 @@ impl ChildRuns {
     pub(super) fn has_ended(&self, index: usize) -> Result<bool, StepError> {
         let (instance, last) = self.children.child(index)?;
         Ok(end_of(&instance).is_some() && !self.is_due_again(&instance, last))
+    }
+
+    /// Returns the last submission of workers in the current attempt; `None` if there was none.
+    pub(super) fn submission(&self) -> Option<&Value> {
+        self.submission.as_ref()
+    }
+
+    /// Returns the number of the last event of the child at `index`, and its end if it has ended in the current attempt.
+    ///
+    /// # Errors
+    /// Fails if the log cannot be read.
+    pub(super) fn end(&self, index: usize) -> Result<(Option<u64>, Option<ChildEnd>), StepError> {
+        let (instance, last) = self.children.child(index)?;
+        let end = end_of(&instance).filter(|_| !self.is_due_again(&instance, last));
+        Ok((last, end))
+    }
+
+    /// Returns whether a process runs the child at `index`.
+    ///
+    /// # Errors
+    /// Fails if the lease cannot be read.
+    pub(super) fn is_held(&self, index: usize) -> Result<bool, PersistenceError> {
+        let flow_id = child_id(self.children.parent, &self.children.step, index);
+        Ok(self.children.store.lease_holder(flow_id)?.is_some())
+    }
+
+    /// Returns what each child needs of a machine, if the step has this `policy`.
+    pub(super) fn needs(&self, policy: &StepPolicy) -> Resources {
+        self.children.params.needs(policy.resources)
     }
 
     /// Returns whether a child failed before the current attempt at the step, so that it is tried again.

@@ -90,6 +90,16 @@ pub enum CoreEngineError {
     /// A child of the run could not run.
     #[error("{0}")]
     Child(String),
+    /// The workers that run the children of a step cannot be had. The run can be resumed.
+    #[error("step `{step}` waits for workers: {reason}")]
+    Workers {
+        /// The run of the step.
+        flow_id: FlowId,
+        /// The step whose children have not ended.
+        step: StepId,
+        /// Why there are none.
+        reason: String,
+    },
     /// The steps do not make a flow.
     #[error(transparent)]
     Definition(#[from] FlowDefinitionError),

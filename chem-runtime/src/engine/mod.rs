@@ -26,6 +26,7 @@ mod reuse;
 mod run;
 mod shorthand;
 mod work;
+mod workers;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,6 +50,7 @@ pub use results::Unbelievable;
 pub(crate) use reuse::Verdict;
 pub use reuse::{ReusePolicy, RunsBecause};
 pub use work::{Stopped, WorkOptions, Worked};
+pub use workers::{Order, Submission, Workers, Workforce};
 
 use crate::event::FlowId;
 use crate::evidence::AllowedSigners;
@@ -109,6 +111,8 @@ pub struct FlowEngine {
     takeover: Takeover,
     /// Who may sign decisions.
     signers: Option<AllowedSigners>,
+    /// Brings the processes that run the children of steps; `None` if this process runs them.
+    workers: Option<Arc<dyn Workers>>,
     /// Sessions of unfinished runs, kept between calls so that `next` does not load the log again.
     sessions: Mutex<HashMap<FlowId, Session>>,
 }
@@ -182,6 +186,7 @@ impl FlowEngine {
             clock: builder.clock,
             takeover: builder.takeover,
             signers: builder.signers,
+            workers: builder.workers,
             sessions: Mutex::default(),
         }
     }

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use super::children::ChildRuns;
 use super::clock::wait_until;
 use super::{CoreEngineError, FlowEngine};
-use crate::event::FlowId;
-use crate::flow::{FlowInstance, StepStatus};
+use crate::event::{FlowId, Resources};
+use crate::flow::{FlowInstance, FlowStep, StepStatus};
 use crate::step::children::{Advance, Children as _};
 use crate::step::{CancelToken, StepError};
 
@@ -21,7 +21,7 @@ use crate::step::{CancelToken, StepError};
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// How much to work.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct WorkOptions {
     /// When to stop; a child that runs then is interrupted, and can be resumed. `None` for no limit.
     pub until: Option<Timestamp>,
@@ -29,6 +29,10 @@ pub struct WorkOptions {
     pub most: Option<usize>,
     /// How many children to run at the same time; at least 1.
     pub jobs: usize,
+    /// The id of the only step whose children to run; `None` for all steps.
+    pub step: Option<String>,
+    /// What each job has of the machine. Children of a step that needs more are left to others.
+    pub has: Resources,
 }
 
 /// What a worker has done.
@@ -53,6 +57,14 @@ pub enum Stopped {
     Late,
     /// It was asked to stop.
     Interrupted,
+    /// Children are left, and they need more than it has.
+    TooSmall,
+}
+
+impl WorkOptions {
+    fn works_on(&self, step: &str) -> bool {
+        self.step.as_deref().is_none_or(|only| only == step)
+    }
 }
 
 impl Stopped {
@@ -63,6 +75,7 @@ impl Stopped {
             Self::Enough => "enough",
             Self::Late => "late",
             Self::Interrupted => "interrupted",
+            Self::TooSmall => "too_small",
         }
     }
 }
@@ -115,20 +128,32 @@ impl FlowEngine {
         let mut worked = Worked { completed: Vec::new(), failed: Vec::new(), stopped: Stopped::NothingLeft };
         loop {
             let instance = self.load(flow_id)?;
-            let children = match instance.current() {
-                Some((index, step)) if step.status == StepStatus::Running => ChildRuns::of(self, &instance, index)?,
+            let current = match instance.current() {
+                Some((index, step)) if step.status == StepStatus::Running && options.works_on(&step.id) => {
+                    ChildRuns::of(self, &instance, index)?.map(|children| (index, children))
+                }
                 _ => None,
             };
-            match children {
-                Some(children) => {
-                    self.shift(&children, options, cancel, &mut worked)?;
-                    // The run itself may continue to a step with further children.
-                    if worked.stopped != Stopped::NothingLeft || !self.may_go_on(&instance)? {
+            match current {
+                Some((index, children)) if !options.has.are_enough_for(self.needs(index, &children)) => {
+                    worked.stopped = Stopped::TooSmall;
+                    if !self.may_go_on(&instance, options)? {
                         return Ok(worked);
                     }
                 }
-                None if !self.may_go_on(&instance)? => return Ok(worked),
-                None => {}
+                Some((_, children)) => {
+                    self.shift(&children, options, cancel, &mut worked)?;
+                    // The run itself may continue to a step with further children.
+                    if worked.stopped != Stopped::NothingLeft || !self.may_go_on(&instance, options)? {
+                        return Ok(worked);
+                    }
+                }
+                None => {
+                    worked.stopped = Stopped::NothingLeft;
+                    if !self.may_go_on(&instance, options)? {
+                        return Ok(worked);
+                    }
+                }
             }
             if cancel.is_cancelled() {
                 worked.stopped = self.stopped(cancel);
@@ -138,15 +163,22 @@ impl FlowEngine {
         }
     }
 
-    /// Returns whether a process runs `instance`, and will come to further children.
-    fn may_go_on(&self, instance: &FlowInstance) -> Result<bool, CoreEngineError> {
+    fn needs(&self, index: usize, children: &ChildRuns) -> Resources {
+        // How long a job lasts is no property of a child: it can be resumed by another.
+        Resources { time_ms: None, ..children.needs(self.definition.steps()[index].policy()) }
+    }
+
+    /// Returns whether a process runs `instance`, and will come to further children to work on.
+    fn may_go_on(&self, instance: &FlowInstance, options: &WorkOptions) -> Result<bool, CoreEngineError> {
         let next = instance.current().map_or(usize::MAX, |(index, step)| {
             // The children of a running step have ended, or are known not to.
             if step.status == StepStatus::Running { index + 1 } else { index }
         });
         let mut later = self.definition.steps().iter().skip(next);
         let is_held = || self.store.lease_holder(instance.flow_id()).map(|holder| holder.is_some());
-        Ok(later.any(|step| step.step().children().is_some()) && is_held()?)
+        let has_work =
+            |step: &FlowStep| step.step().children().is_some() && options.works_on(step.step().id().as_str());
+        Ok(later.any(has_work) && is_held()?)
     }
 
     fn stopped(&self, cancel: &CancelToken) -> Stopped {
@@ -166,7 +198,7 @@ impl FlowEngine {
         worked: &mut Worked,
     ) -> Result<(), CoreEngineError> {
         let done = worked.completed.len() + worked.failed.len();
-        let options = WorkOptions { most: options.most.map(|most| most.saturating_sub(done)), ..*options };
+        let options = WorkOptions { most: options.most.map(|most| most.saturating_sub(done)), ..options.clone() };
         let shift = Shift { children, options: &options, cancel, state: Mutex::default() };
         std::thread::scope(|scope| {
             for job in 0..options.jobs.max(1) {

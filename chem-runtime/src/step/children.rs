@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub(crate) use chem_manifest::authored::OnError;
 use serde::{Deserialize, Serialize};
@@ -10,11 +11,14 @@ use serde_json::{Map, Value};
 use super::error::StepError;
 use super::files::Files;
 use crate::cancel::CancelToken;
-use crate::event::{FlowId, OutputRef, RecordedDefinition};
+use crate::event::{FlowId, OutputRef, RecordedDefinition, RecordedStep, Resources};
 use crate::fingerprint::{Fingerprint, to_json};
 
 /// The name by which the log records a step with `map:`.
 pub(crate) const MAP_STEP: &str = "flow.map";
+
+/// How long to wait before asking again about children that other processes run.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The column with the fingerprint of each child.
 pub(crate) const FINGERPRINT: &str = "flow_fingerprint";
@@ -89,6 +93,13 @@ impl MapParams {
         given.chain([FINGERPRINT]).chain(error).collect()
     }
 
+    /// Returns what each child needs of a machine: the most that the step itself or a step of a child asks for.
+    pub(crate) fn needs(&self, own: Option<Resources>) -> Resources {
+        let steps = self.children.iter().flat_map(|child| &child.definition.steps);
+        let most = |most: Resources, step: &RecordedStep| step.resources.map_or(most, |needs| most.and(needs));
+        steps.fold(own.unwrap_or_default(), most)
+    }
+
     /// Returns the names that no taken column can have.
     pub(crate) fn reserved(name: &str) -> bool {
         [FINGERPRINT, ERROR].contains(&name)
@@ -136,6 +147,15 @@ pub(crate) trait Children: Send + Sync {
     /// # Errors
     /// Fails if the log cannot be read or written, and if `cancel` asks to stop.
     fn advance(&self, index: usize, cancel: &CancelToken) -> Result<Advance, StepError>;
+
+    /// Waits before the next look at children that other processes run.
+    ///
+    /// # Errors
+    /// Fails if waiting is of no use.
+    fn wait(&self, _cancel: &CancelToken) -> Result<(), StepError> {
+        std::thread::sleep(PAUSE);
+        Ok(())
+    }
 }
 
 /// What became of a child.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::error::StepError;
 use crate::artifact::{Artifact, ChunkRef};
 
@@ -26,4 +28,10 @@ pub(crate) trait Keeper: Send + Sync {
     /// # Errors
     /// Returns an interruption if nothing can be stored any more; the engine knows why.
     fn keep(&self, reached: Reached) -> Result<(), StepError>;
+
+    /// Records a signal before the step ends.
+    ///
+    /// # Errors
+    /// Returns an interruption if nothing can be stored any more; the engine knows why.
+    fn keep_signal(&self, name: &str, data: Value) -> Result<(), StepError>;
 }

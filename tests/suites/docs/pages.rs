@@ -133,6 +133,11 @@ fn the_page_on_the_explorer_does_what_it_says() {
 }
 
 #[test]
+fn the_page_on_clusters_does_what_it_says() {
+    follow(&page("docs/clusters.md"), outside(), instead, |_, value| Some(value.to_owned()));
+}
+
+#[test]
 fn the_page_on_running_does_what_it_says() {
     follow(&page("docs/running.md"), outside(), instead, |_, value| Some(value.to_owned()));
 }
@@ -182,9 +187,15 @@ fn the_readme_does_what_it_says() {
 fn every_block_is_followed_or_listed() {
     let mut listed: Vec<(&str, &str)> = NOT_FOLLOWED.iter().map(|(page, beginning, _)| (*page, *beginning)).collect();
     let mut wrong = Vec::new();
-    for path in
-        ["README.md", "docs/tutorial.md", "docs/running.md", "docs/evidence.md", "docs/explorer.md", "docs/python.md"]
-    {
+    for path in [
+        "README.md",
+        "docs/tutorial.md",
+        "docs/running.md",
+        "docs/clusters.md",
+        "docs/evidence.md",
+        "docs/explorer.md",
+        "docs/python.md",
+    ] {
         let page = page(path);
         for block in blocks(&page).iter().filter(|block| !block.is_followed()) {
             match listed.iter().position(|(page, beginning)| *page == path && block.text.starts_with(beginning)) {

@@ -100,7 +100,7 @@ fn worker_and_parent_find_the_same_children_in_every_store() {
             FlowEngine::on(store.clone()).cancel_token(cancel.clone()).observer(Arc::new(StopsAtStart(cancel)));
         let stopped = stopped.definition(definition()).run(flow_id);
         assert!(matches!(stopped, Err(CoreEngineError::Interrupted { .. })), "{name}: {stopped:?}");
-        let everything = WorkOptions { until: None, most: None, jobs: 2 };
+        let everything = WorkOptions { jobs: 2, ..WorkOptions::default() };
         let worked = engine.work(flow_id, &everything).unwrap();
         let found = (worked.completed.len(), worked.failed.len(), worked.stopped);
         assert_eq!(found, (2, 0, Stopped::NothingLeft), "{name}");

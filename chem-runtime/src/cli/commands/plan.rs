@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::run::RunArgs;
+use super::run::FlowArgs;
 use crate::cli::args::{Drawing, Format, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
@@ -15,7 +15,7 @@ use crate::workbench::{
     self, Action, Origin, Plan, PlannedParam, PlannedStep, ReusedFrom, TakesOver, to_dot, to_mermaid,
 };
 
-pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn run(shared: &Shared, args: &FlowArgs) -> Result<ExitCode, Failure> {
     let checked = args.check(shared)?;
     checked.print(shared)?;
     let Some(definition) = checked.definition else {

@@ -13,6 +13,7 @@ use serde_json::Map;
 use crate::cli::CommandName;
 use crate::cli::advice::Advice;
 use crate::cli::args::{MovedManifest, NamedRun, Reuse, Shared};
+use crate::cli::cluster::OnCluster;
 use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::Failure;
 use crate::cli::signing::Signers;
@@ -42,6 +43,8 @@ pub(in crate::cli) struct ResumeArgs {
     pub reuse: Reuse,
     #[command(flatten)]
     pub signers: Signers,
+    #[command(flatten)]
+    pub cluster: OnCluster,
 }
 
 pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode, Failure> {
@@ -64,6 +67,9 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
     }
     let manifest = args.manifest.path.as_deref();
     let mut plan = RunPlan::stored(shared, flow_id, &events, manifest)?;
+    if args.cluster.print_script(shared, &plan.definition, &args.reuse, Some(flow_id))? {
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some(path) = manifest {
         plan = plan.at(path)?;
     }
@@ -79,7 +85,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
             ManifestComparison::Changed { definition, changes, .. } if args.adopt => {
                 let plan = RunPlan { flow_id: FlowId::new(), definition: *definition, ..plan }
                     .reusing(&args.reuse)?
-                    .signed_by(&args.signers)?;
+                    .signed_by(&args.signers)?
+                    .on(shared, &args.cluster, &args.reuse)?;
                 return adopt(shared, store, &instance, plan, &changes);
             }
             ManifestComparison::Changed { changes, policies, .. } if changes.is_empty() => {
@@ -98,7 +105,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ResumeArgs) -> Result<ExitCode
         }
     }
     let takeover = if args.take_over { Takeover::Always } else { Takeover::IfFree };
-    drive(shared, store, RunPlan { takeover, ..plan }.reusing(&args.reuse)?.signed_by(&args.signers)?, Act::Run)
+    let plan = RunPlan { takeover, ..plan }.reusing(&args.reuse)?.signed_by(&args.signers)?;
+    drive(shared, store, plan.on(shared, &args.cluster, &args.reuse)?, Act::Run)
 }
 
 /// Continues in a branch that has the current flow of the manifest.

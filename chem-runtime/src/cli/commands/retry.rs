@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::cli::args::{MovedManifest, NamedRun, Reuse, Shared};
+use crate::cli::cluster::OnCluster;
 use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::Failure;
 use crate::cli::runs;
@@ -24,11 +25,17 @@ pub(in crate::cli) struct RetryArgs {
     pub reuse: Reuse,
     #[command(flatten)]
     pub signers: Signers,
+    #[command(flatten)]
+    pub cluster: OnCluster,
 }
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RetryArgs) -> Result<ExitCode, Failure> {
     let store = runs::open_store(shared, OpenMode::Existing)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
     let plan = RunPlan::moved(shared, store.as_ref(), flow_id, &events, &args.manifest)?;
-    drive(shared, store, plan.reusing(&args.reuse)?.signed_by(&args.signers)?, Act::Retry(&args.reason))
+    if args.cluster.print_script(shared, &plan.definition, &args.reuse, Some(flow_id))? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let plan = plan.reusing(&args.reuse)?.signed_by(&args.signers)?.on(shared, &args.cluster, &args.reuse)?;
+    drive(shared, store, plan, Act::Retry(&args.reason))
 }

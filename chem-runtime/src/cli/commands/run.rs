@@ -7,6 +7,7 @@ use clap::{Args, ValueHint};
 
 use super::check::{CheckedManifest, check_sweep, read_and_check};
 use crate::cli::args::{Overrides, Reuse, Shared};
+use crate::cli::cluster::OnCluster;
 use crate::cli::drive::{Act, RunPlan, drive};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::runs;
@@ -16,6 +17,15 @@ use crate::store::{OpenMode, Takeover};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RunArgs {
+    #[command(flatten)]
+    pub flow: FlowArgs,
+    #[command(flatten)]
+    pub cluster: OnCluster,
+}
+
+/// The flow of a new run.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct FlowArgs {
     /// The manifest.
     #[arg(value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
     pub manifest: PathBuf,
@@ -43,7 +53,7 @@ pub(in crate::cli) struct SweepArgs {
     pub collect_errors: bool,
 }
 
-impl RunArgs {
+impl FlowArgs {
     /// Reads the manifest and checks it, or the flow that sweeps over it.
     pub(in crate::cli) fn check(&self, shared: &Shared) -> Result<CheckedManifest, Failure> {
         let SweepArgs { sweep, take, collect_errors } = &self.sweep;
@@ -56,12 +66,17 @@ impl RunArgs {
 }
 
 pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, Failure> {
+    let RunArgs { flow: args, cluster } = args;
     let checked = args.check(shared)?;
     checked.print(shared)?;
     let Some(definition) = checked.definition else {
         return Ok(Status::Usage.into());
     };
     let reuse = runs::reuse_policy(&args.reuse, &definition)?;
+    if cluster.print_script(shared, &definition, &args.reuse, None)? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let workers = cluster.workers(shared, &definition, &args.reuse)?;
     let store = runs::open_store(shared, OpenMode::Create)?;
     // No manifest says what a sweep is; its log does.
     let manifest = args.manifest.file_name().filter(|_| args.sweep.sweep.is_empty());
@@ -69,5 +84,6 @@ pub(in crate::cli) fn run(shared: &Shared, args: &RunArgs) -> Result<ExitCode, F
     let (flow_id, directory, takeover) = (FlowId::new(), checked.directory, Takeover::IfFree);
     // A new run has no decisions to check.
     let signers = None;
-    drive(shared, store, RunPlan { flow_id, definition, directory, manifest, reuse, takeover, signers }, Act::Run)
+    let plan = RunPlan { flow_id, definition, directory, manifest, reuse, takeover, signers, workers };
+    drive(shared, store, plan, Act::Run)
 }

@@ -254,6 +254,12 @@ impl Failure {
                 }
             }
             CoreEngineError::Load(error) => error.into(),
+            CoreEngineError::Workers { .. } => Self::new(Status::Interrupted, &error).with_help(
+                Advice::command(CommandName::Resume, &[&flow_id, &"--on", &"slurm"])
+                    .then(" submits workers again; ")
+                    .then_command(CommandName::Work, &[&flow_id])
+                    .then(" works on this machine"),
+            ),
             CoreEngineError::Interrupted { .. } => {
                 let mut failure = Self::new(Status::Interrupted, &error);
                 failure.message = "interrupted; every finished step is recorded".to_owned();

@@ -9,7 +9,8 @@ use crate::engine::children::ChildRuns;
 use crate::engine::earlier_rows::earlier_rows;
 use crate::engine::meter::Meter;
 use crate::engine::reuse::Verdict;
-use crate::engine::{CoreEngineError, FlowEngine, development};
+use crate::engine::workers::DelegatedChildren;
+use crate::engine::{CoreEngineError, FlowEngine, Order, development};
 use crate::event::{
     FinishedRows, FlowEventKind, OutputRef, StepFailed, StepFinished, StepProgress, StepReused, StepSignal,
 };
@@ -86,6 +87,8 @@ impl Session {
         }
         self.warn_of_doubted(engine, step.id());
         let rows = Arc::default();
+        let children = ChildRuns::of(engine, &self.instance, index)?;
+        let (children, delegated) = self.delegate(engine, index, children, keeper.as_ref(), resumed);
         let attempt = Attempt {
             step: planned.clone(),
             inputs,
@@ -97,8 +100,7 @@ impl Session {
             so_far,
             earlier_rows: earlier,
             rows: Arc::clone(&rows),
-            children: ChildRuns::of(engine, &self.instance, index)?
-                .map(|children| Arc::new(children) as Arc<dyn Children>),
+            children,
             sample: None,
         };
         let meter = engine.place.measures.then(Meter::start);
@@ -114,7 +116,11 @@ impl Session {
         if result.as_ref().is_err_and(StepError::is_interrupted) {
             // A failed append also stops the step; `flush` then returns its error.
             self.flush()?;
-            return Err(CoreEngineError::Interrupted { flow_id: self.flow_id });
+            let flow_id = self.flow_id;
+            return Err(match delegated.and_then(|children| children.take_error()) {
+                Some(reason) => CoreEngineError::Workers { flow_id, step: step.id().clone(), reason },
+                None => CoreEngineError::Interrupted { flow_id },
+            });
         }
         let result = self.hold_signals(engine, index, step.id(), signals)?.and(result);
         tracing::info!(flow_id = %self.flow_id, step = %step.id(), well = result.is_ok(), "step ends");
@@ -129,6 +135,27 @@ impl Session {
                 self.hold(failed.into())
             }
         }
+    }
+
+    /// Leaves the children of the step at `index` to the workers of the engine, if it has workers. Returns who runs the children.
+    fn delegate(
+        &self,
+        engine: &FlowEngine,
+        index: usize,
+        runs: Option<ChildRuns>,
+        keeper: Option<&Arc<StepKeeper>>,
+        resumed: bool,
+    ) -> (Option<Arc<dyn Children>>, Option<Arc<DelegatedChildren>>) {
+        let Some(runs) = runs else { return (None, None) };
+        let (Some(workers), Some(keeper)) = (&engine.workers, keeper) else {
+            return (Some(Arc::new(runs)), None);
+        };
+        let (step, left) = (engine.step_id(index).to_string(), runs.count());
+        let needs = runs.needs(engine.definition.steps()[index].policy());
+        let order = Order { run: self.flow_id, step, needs, left };
+        let (keeper, clock) = (keeper.clone(), engine.clock.clone());
+        let delegated = Arc::new(DelegatedChildren::new(runs, order, workers.clone(), keeper, clock, resumed));
+        (Some(delegated.clone()), Some(delegated))
     }
 
     /// Returns how far an earlier attempt at the same work has got, unless other code did it.

@@ -2,8 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use serde_json::Value;
+
 use super::log::Appender;
-use crate::event::{FlowEventKind, StepProgressed, StepStarted};
+use crate::event::{FlowEventKind, StepProgressed, StepSignal, StepStarted};
 use crate::step::{Keeper, Reached, StepError};
 use crate::store::NewEvent;
 
@@ -45,6 +47,18 @@ impl Keeper for StepKeeper {
         artifacts.push(rest);
         tracing::debug!(step = %self.step.step_id, position, "step progressed");
         if !self.log.append(NewEvent { kind: kind.clone(), artifacts }) {
+            return Err(StepError::interrupted());
+        }
+        events.push(kind);
+        Ok(())
+    }
+
+    fn keep_signal(&self, name: &str, data: Value) -> Result<(), StepError> {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(events) = events.as_mut() else { return Err(StepError::interrupted()) };
+        let (step_id, step_index) = (self.step.step_id.clone(), self.step.step_index);
+        let kind = FlowEventKind::StepSignal(StepSignal { data, signal: name.to_owned(), step_id, step_index });
+        if !self.log.append(kind.clone().into()) {
             return Err(StepError::interrupted());
         }
         events.push(kind);

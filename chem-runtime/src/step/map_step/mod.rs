@@ -6,7 +6,6 @@
 mod gather;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use chem_manifest::StepId;
 use serde_json::{Map, Value, json};
@@ -25,9 +24,6 @@ use super::typed::StepSpec;
 use crate::artifact::{ArtifactValue as _, Table};
 use crate::event::StepKind;
 use crate::fingerprint::canonical_json;
-
-/// How long to wait before asking again about children that other processes run.
-const PAUSE: Duration = Duration::from_millis(200);
 
 static SPEC: StepSpec = StepSpec {
     name: MAP_STEP,
@@ -83,7 +79,7 @@ impl MapStep {
                 return Ok(ends.into_iter().flatten().collect());
             }
             context.check_cancelled()?;
-            std::thread::sleep(PAUSE);
+            children.wait(context.cancel())?;
         }
     }
 

@@ -1,0 +1,245 @@
+//! Has the children of a step run by other processes: submits workers once, then waits until the log says that all children
+//! have ended.
+//!
+//! The log is all that the waiting process reads. It asks the scheduler, which makes workers of a submission, in two cases
+//! only: when a run is resumed, whether the workers of its submission still come, so that none are submitted twice; and when
+//! nothing has happened in the log for a while and no process runs a child.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::children::{ChildRuns, SUBMITTED};
+use super::clock::{Clock, after, wait_until};
+use crate::event::{FlowId, Resources};
+use crate::fingerprint::to_json;
+use crate::step::children::{Advance, Children};
+use crate::step::{CancelToken, Keeper, StepError};
+
+/// How long to wait before looking at the log again, in milliseconds.
+const PAUSE_MS: u64 = 1000;
+
+/// The longest time between two questions to the scheduler, in milliseconds.
+const MOST_PATIENCE_MS: u64 = 60 * 60 * 1000;
+
+/// How many submissions in a row may end without the end of a child.
+const FRUITLESS: u32 = 3;
+
+/// What workers are needed for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The run with the step.
+    pub run: FlowId,
+    /// The id of the step.
+    pub step: String,
+    /// What each child needs of a machine.
+    pub needs: Resources,
+    /// The number of children that have not ended.
+    pub left: usize,
+}
+
+/// Workers that were submitted to a scheduler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// The id of the job.
+    pub job: String,
+    /// The name of the scheduler.
+    pub scheduler: String,
+    /// The number of workers; `None` if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<u32>,
+}
+
+/// What a scheduler says about submitted workers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workforce {
+    /// The submission whose workers run or wait to run; `None` if all are gone.
+    pub alive: Option<Submission>,
+    /// What became of the workers, in words.
+    pub summary: String,
+}
+
+/// Brings workers, processes that run the children of a step.
+pub trait Workers: Send + Sync {
+    /// Submits workers. Returns `None` if a person brings them, so that no scheduler knows about them.
+    ///
+    /// # Errors
+    /// Says why they cannot be submitted.
+    fn submit(&self, order: &Order) -> Result<Option<Submission>, String>;
+
+    /// Asks what became of the workers of `submission`, or of any submission for `order` if none was recorded.
+    ///
+    /// # Errors
+    /// Says why that is not known.
+    fn ask(&self, order: &Order, submission: Option<&Submission>) -> Result<Workforce, String>;
+
+    /// Returns how long to wait for something to happen before asking, in milliseconds.
+    fn patience_ms(&self) -> u64;
+}
+
+/// The children of a step, run by workers.
+pub(super) struct DelegatedChildren {
+    runs: ChildRuns,
+    order: Order,
+    workers: Arc<dyn Workers>,
+    keeper: Arc<dyn Keeper>,
+    clock: Arc<dyn Clock>,
+    /// Whether another process may have submitted workers for this attempt and left no record.
+    resumed: bool,
+    watch: Mutex<Watch>,
+}
+
+/// What is known of the workers and of their progress.
+struct Watch {
+    /// Whether workers were submitted, or found, in this process.
+    begun: bool,
+    submission: Option<Submission>,
+    /// The number of the last event of each child; `None` before the first.
+    last: Vec<Option<u64>>,
+    ended: Vec<bool>,
+    /// When something happened last.
+    moved: Timestamp,
+    patience_ms: u64,
+    /// How many submissions in a row ended without the end of a child.
+    fruitless: u32,
+    /// Why the workers cannot be had.
+    error: Option<String>,
+}
+
+impl DelegatedChildren {
+    pub(super) fn new(
+        runs: ChildRuns,
+        order: Order,
+        workers: Arc<dyn Workers>,
+        keeper: Arc<dyn Keeper>,
+        clock: Arc<dyn Clock>,
+        resumed: bool,
+    ) -> Self {
+        let watch = Watch {
+            begun: false,
+            submission: runs.submission().and_then(|data| serde_json::from_value(data.clone()).ok()),
+            last: vec![None; runs.count()],
+            ended: vec![false; runs.count()],
+            moved: clock.now(),
+            patience_ms: workers.patience_ms(),
+            fruitless: 0,
+            error: None,
+        };
+        Self { runs, order, workers, keeper, clock, resumed, watch: Mutex::new(watch) }
+    }
+
+    /// Returns why the workers cannot be had; `None` if the step stopped for another reason.
+    pub(super) fn take_error(&self) -> Option<String> {
+        self.watch().error.take()
+    }
+
+    fn watch(&self) -> std::sync::MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn order(&self, watch: &Watch) -> Order {
+        Order { left: watch.ended.iter().filter(|ended| !**ended).count(), ..self.order.clone() }
+    }
+
+    /// Submits workers, unless those of an earlier submission still come.
+    fn begin(&self, watch: &mut Watch) -> Result<(), String> {
+        watch.begun = true;
+        if watch.submission.is_none() && !self.resumed {
+            return self.submit(watch);
+        }
+        let found = self.workers.ask(&self.order(watch), watch.submission.as_ref())?;
+        match found.alive {
+            Some(submission) if watch.submission.as_ref() == Some(&submission) => Ok(()),
+            Some(submission) => self.record(watch, submission),
+            None => self.submit(watch),
+        }
+    }
+
+    fn submit(&self, watch: &mut Watch) -> Result<(), String> {
+        match self.workers.submit(&self.order(watch))? {
+            Some(submission) => self.record(watch, submission),
+            None => Ok(()),
+        }
+    }
+
+    /// Records a submission in the log, so that a process that resumes the run finds it.
+    fn record(&self, watch: &mut Watch, submission: Submission) -> Result<(), String> {
+        let data = to_json(&submission).map_err(|error| error.to_string())?;
+        watch.submission = Some(submission);
+        (watch.moved, watch.patience_ms) = (self.clock.now(), self.workers.patience_ms());
+        self.keeper.keep_signal(SUBMITTED, data).map_err(|error| error.to_string())
+    }
+
+    /// Asks the scheduler if nothing has happened for long, and submits again if all workers are gone.
+    fn look(&self, watch: &mut Watch) -> Result<(), String> {
+        let idle = self.clock.now().duration_since(watch.moved).as_millis();
+        if watch.submission.is_none() || idle < i128::from(watch.patience_ms) {
+            return Ok(());
+        }
+        watch.moved = self.clock.now();
+        if self.is_held(watch)? {
+            return Ok(());
+        }
+        let order = self.order(watch);
+        let found = self.workers.ask(&order, watch.submission.as_ref())?;
+        if found.alive.is_some() {
+            watch.patience_ms =
+                watch.patience_ms.saturating_mul(2).min(MOST_PATIENCE_MS.max(self.workers.patience_ms()));
+            return Ok(());
+        }
+        watch.fruitless += 1;
+        if watch.fruitless >= FRUITLESS {
+            let (left, summary) = (order.left, found.summary);
+            return Err(format!(
+                "the workers are gone and {left} children have not ended, after {FRUITLESS} submissions in a row that \
+                 ended no child: {summary}"
+            ));
+        }
+        self.submit(watch)
+    }
+
+    /// Returns whether a process runs a child.
+    fn is_held(&self, watch: &Watch) -> Result<bool, String> {
+        for index in (0..watch.ended.len()).filter(|index| !watch.ended[*index]) {
+            if self.runs.is_held(index).map_err(|error| error.to_string())? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Children for DelegatedChildren {
+    fn advance(&self, index: usize, cancel: &CancelToken) -> Result<Advance, StepError> {
+        if cancel.is_cancelled() {
+            return Err(StepError::interrupted());
+        }
+        let (last, end) = self.runs.end(index)?;
+        let mut watch = self.watch();
+        if watch.last[index] != last {
+            watch.last[index] = last;
+            (watch.moved, watch.patience_ms) = (self.clock.now(), self.workers.patience_ms());
+        }
+        if end.is_some() {
+            watch.ended[index] = true;
+            watch.fruitless = 0;
+        }
+        Ok(end.map_or(Advance::Held, Advance::Ended))
+    }
+
+    fn wait(&self, cancel: &CancelToken) -> Result<(), StepError> {
+        let mut watch = self.watch();
+        let done = if watch.begun { self.look(&mut watch) } else { self.begin(&mut watch) };
+        if let Err(error) = done {
+            watch.error = Some(error);
+            // The run stays as it is, and can be resumed when the scheduler can be used.
+            return Err(StepError::interrupted());
+        }
+        drop(watch);
+        match wait_until(self.clock.as_ref(), after(self.clock.now(), PAUSE_MS), cancel) {
+            true => Ok(()),
+            false => Err(StepError::interrupted()),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Runs whose children are worked on by jobs of a real Slurm cluster, which the tests start as ordinary processes.
+
+#![cfg(target_os = "linux")]
+
+#[allow(dead_code)]
+#[path = "../cli/harness.rs"]
+mod harness;
+mod place;
+mod short;
