@@ -19,7 +19,6 @@ use chem_runtime::store::{
     LeaseRecord, Leases, NewEvent, OpenMode, PersistenceError, RunIndex, Writer, admit, admit_artifacts, append_time,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// The file of a store: `jsonl:PATH`.
 #[derive(Debug)]
@@ -93,7 +92,8 @@ struct ArtifactLine {
     hash: String,
     kind: String,
     payload: String,
-    metadata: Option<Value>,
+    /// As JSON, because a field that is `null` reads back as a missing one.
+    metadata: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -173,6 +173,7 @@ impl Contents {
 
     fn apply(&mut self, commit: Commit) {
         for ArtifactLine { hash, kind, payload, metadata } in commit.artifacts {
+            let metadata = metadata.map(|text| serde_json::from_str(&text).unwrap());
             let artifact = Artifact::from_stored(hash.parse().unwrap(), &kind, &payload, metadata).unwrap();
             self.artifacts.entry(artifact.hash()).or_insert(artifact);
         }
@@ -201,11 +202,11 @@ impl Contents {
     /// Returns the lines of the artifacts that are not stored yet.
     fn new_lines(&self, artifacts: Vec<AdmittedArtifact>) -> Vec<ArtifactLine> {
         let mut new: Vec<ArtifactLine> = Vec::new();
-        for AdmittedArtifact { artifact, .. } in artifacts {
+        for AdmittedArtifact { artifact, metadata, .. } in artifacts {
             let hash = artifact.hash().to_string();
             if !self.artifacts.contains_key(&artifact.hash()) && new.iter().all(|line| line.hash != hash) {
                 let (kind, payload) = (artifact.kind().to_owned(), artifact.payload_text().to_owned());
-                new.push(ArtifactLine { hash, kind, payload, metadata: artifact.metadata().cloned() });
+                new.push(ArtifactLine { hash, kind, payload, metadata });
             }
         }
         new

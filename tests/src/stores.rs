@@ -1,11 +1,13 @@
 //! The stores on which every law is checked.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chem_runtime::event::FlowId;
 use chem_runtime::fingerprint::ArtifactHash;
 #[cfg(all(feature = "postgres", unix))]
 use chem_runtime::store::postgres::PgEventStore;
+use chem_runtime::store::spool::SpoolEventStore;
 use chem_runtime::store::sqlite::SqliteEventStore;
 use chem_runtime::store::{EventStore, InMemoryEventStore, OpenMode, StoreUrl};
 use tempfile::TempDir;
@@ -21,6 +23,7 @@ macro_rules! stores {
             memory => $crate::stores::Memory,
             sqlite => $crate::stores::Sqlite,
             jsonl => $crate::stores::Lines,
+            spool => $crate::stores::Spool,
             #[cfg(all(feature = "postgres", unix))]
             postgres => $crate::stores::Postgres,
         }
@@ -46,6 +49,11 @@ pub trait Backend: Send + Sync {
     /// Returns the tables of the store with the columns of each; empty if it has no tables.
     fn columns(&self) -> Vec<(String, String)> {
         Vec::new()
+    }
+
+    /// Returns whether the events of all runs have one order, which readers can follow. One that has none refuses to.
+    fn orders_all_events(&self) -> bool {
+        true
     }
 
     /// Returns whether the store tells its size.
@@ -235,6 +243,95 @@ impl Backend for Lines {
 
     fn repairs(&self) -> usize {
         0
+    }
+}
+
+/// A directory that machines share.
+pub struct Spool {
+    store: Arc<SpoolEventStore>,
+    /// Removed at the end of the test.
+    _directory: TempDir,
+}
+
+impl Spool {
+    /// Rewrites every file in a directory of the spool for which `change` returns a content.
+    fn rewrite(&self, directory: PathBuf, change: impl Fn(&str, Vec<u8>) -> Option<Vec<u8>>) {
+        for entry in std::fs::read_dir(directory).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if let Some(content) = change(name, std::fs::read(&path).unwrap()) {
+                std::fs::write(&path, content).unwrap();
+            }
+        }
+    }
+
+    fn artifacts_beside(&self, hash: ArtifactHash) -> PathBuf {
+        self.store.path().join("artifacts").join(&hash.to_string()[..2])
+    }
+}
+
+impl Backend for Spool {
+    fn fresh() -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Arc::new(SpoolEventStore::open(directory.path().join("spool"), OpenMode::Create).unwrap());
+        Some(Self { store, _directory: directory })
+    }
+
+    fn store(&self) -> Arc<dyn EventStore> {
+        self.store.clone()
+    }
+
+    fn reopen(&self) -> Option<Arc<dyn EventStore>> {
+        Some(Arc::new(SpoolEventStore::open(self.store.path(), OpenMode::Existing).unwrap()))
+    }
+
+    fn by_force(&self, tampering: Tampering<'_>) -> bool {
+        let note = |payload: &str| format!("{{\"kind\":\"note\"}}\n{payload}").into_bytes();
+        match tampering {
+            Tampering::Payload { hash, payload } => {
+                let first = hash.to_string();
+                let as_text = |content: &[u8]| {
+                    let header = content.split(|byte| *byte == b'\n').next().unwrap();
+                    let mut header: serde_json::Value = serde_json::from_slice(header).unwrap();
+                    header.as_object_mut().unwrap().remove("codec");
+                    format!("{header}\n{payload}").into_bytes()
+                };
+                self.rewrite(self.artifacts_beside(hash), |name, content| (name == first).then(|| as_text(&content)));
+            }
+            Tampering::Repairs { hash, payload } => {
+                let repairs = format!("{hash}.");
+                self.rewrite(self.artifacts_beside(hash), |name, _| name.starts_with(&repairs).then(|| note(payload)));
+            }
+            Tampering::Squatter { hash, payload } => {
+                std::fs::create_dir_all(self.artifacts_beside(hash)).unwrap();
+                std::fs::write(self.artifacts_beside(hash).join(hash.to_string()), note(payload)).unwrap();
+            }
+            Tampering::Event { flow_id, position, payload } => {
+                let run = self.store.path().join("runs").join(flow_id.to_string());
+                self.rewrite(run, |_, content| {
+                    let mut commit: serde_json::Value = serde_json::from_slice(&content).unwrap();
+                    let index = usize::try_from(position.checked_sub(commit["position"].as_u64().unwrap())?).unwrap();
+                    *commit["events"].get_mut(index)?.get_mut("payload")? = payload.into();
+                    Some(commit.to_string().into_bytes())
+                });
+            }
+            Tampering::Sql { .. } => return false,
+        }
+        true
+    }
+
+    fn orders_all_events(&self) -> bool {
+        false
+    }
+
+    fn measures_itself(&self) -> bool {
+        false
+    }
+
+    fn repairs(&self) -> usize {
+        let directories = std::fs::read_dir(self.store.path().join("artifacts")).unwrap();
+        let files = directories.flat_map(|directory| std::fs::read_dir(directory.unwrap().path()).unwrap());
+        files.filter(|file| file.as_ref().unwrap().file_name().to_str().unwrap().contains('.')).count()
     }
 }
 

@@ -19,6 +19,7 @@ mod events;
 mod export;
 mod finding;
 mod import;
+mod merge;
 mod names;
 mod read;
 
@@ -27,6 +28,7 @@ pub use error::HandoverError;
 pub use export::{ExportOptions, Exported, export};
 pub use finding::{Finding, Subject};
 pub use import::{Imported, Unpacked, import, unpack};
+pub use merge::{Merged, Refused, merge};
 
 /// The namespace of signatures of the list of all files.
 const NAMESPACE: &str = "export@chem";

@@ -5,6 +5,8 @@
 //! first append of a new run acquires its lease in the same transaction, at no extra cost. A lease does not protect
 //! events from being overwritten; the expected position of an append does.
 
+use std::time::Duration;
+
 use super::{Holder, PersistenceError};
 use crate::event::FlowId;
 use crate::flow::FlowStatus;
@@ -123,6 +125,22 @@ impl LeaseRecord {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// The times by which a lease holder is known to be alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseTerms {
+    /// How often a lease holder renews its leases.
+    pub shows_every: Duration,
+    /// A lease that was not renewed for this long, by the clock of the store and not of a writer, has lapsed.
+    pub lapses_after: Duration,
+}
+
+impl Default for LeaseTerms {
+    /// Renews every fifteen seconds; lapses after a minute.
+    fn default() -> Self {
+        Self { shows_every: Duration::from_secs(15), lapses_after: Duration::from_secs(60) }
     }
 }
 

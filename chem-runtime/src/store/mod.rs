@@ -72,6 +72,7 @@ mod repository;
 mod retry;
 pub mod schema;
 mod size;
+pub mod spool;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod stored;
@@ -87,7 +88,7 @@ pub use follow::{Follower, RunFollower};
 pub use followed::Followed;
 pub use holder::Holder;
 pub use index::{RunIndex, StoredResult};
-pub use lease::{Lease, LeaseRecord, Leases, Takeover, Writer};
+pub use lease::{Lease, LeaseRecord, LeaseTerms, Leases, Takeover, Writer};
 pub use log::{EventLog, NewEvent};
 pub use memory::InMemoryEventStore;
 #[doc(hidden)]

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chem_runtime::event::FlowEventKind;
+use chem_runtime::store::spool::SpoolEventStore;
 use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{EventStore, RunFilter};
+use chem_runtime::store::{EventStore, OpenMode, RunFilter};
 use serde_json::{Value, json};
 
 use crate::harness::Place;
@@ -409,6 +410,26 @@ fn workers_share_children_on_sqlite() {
     let path = place.path().join("store.db");
     let store: Arc<dyn EventStore> = Arc::new(SqliteEventStore::open(Path::new(&path)).unwrap());
     workers_share(&format!("sqlite:{}", path.display()), store.as_ref(), &place);
+}
+
+/// What the workers made together is merged into a file, where all of it can be verified.
+#[test]
+fn workers_share_children_on_a_spool() {
+    let place = place("slow.yaml", SLOW);
+    let path = place.path().join("shared");
+    let store = SpoolEventStore::open(&path, OpenMode::Create).unwrap();
+    workers_share(&format!("spool:{}", path.display()), &store, &place);
+    let merge = ["store", "merge", "spool:shared", "--store", "sqlite:merged.db"];
+    let merged = json_of(&place, &merge);
+    assert_eq!(merged["from"][0]["new"].as_array().unwrap().len(), 9, "{merged}");
+    assert_eq!(json_of(&place, &merge)["from"][0]["events"], 0);
+    let of_file = |arguments: &[&str]| json_of(&place, &[arguments, &["--store", "sqlite:merged.db"]].concat());
+    let parent = of_file(&["show", "@last"]);
+    let at_first = json_of(&place, &["show", "@last", "--store", "spool:shared"]);
+    assert_eq!((id(&parent), &parent["flow_fingerprint"]), (id(&at_first), &at_first["flow_fingerprint"]));
+    of_file(&["verify", id(&parent)]);
+    of_file(&["audit"]);
+    of_file(&["store", "check", "--deep"]);
 }
 
 #[cfg(all(feature = "postgres", unix))]

@@ -39,6 +39,7 @@ mod secrets;
 mod several;
 mod snapshot;
 mod sources;
+mod spool;
 mod store;
 mod taken_over;
 #[cfg(feature = "chemistry")]

@@ -51,6 +51,11 @@ const WITH: &[(&str, &[&str], &str)] = &[
     ("chem audit run.zip", EXPORTED, "chem audit run.zip && rm run.zip"),
     ("chem verify run.zip", EXPORTED, "chem verify run.zip && rm run.zip"),
     ("chem import run.zip", EXPORTED, "chem import run.zip && rm run.zip"),
+    (
+        "chem store merge FROM… --store INTO",
+        &["chem run flows/demo.yaml --store spool:shared"],
+        "chem store merge shared --store sqlite:merged.db && rm -r shared merged.db*",
+    ),
     ("chem new flow|step|project", &[], "chem new flow first && chem new step first.step && chem new project first"),
     ("chem steps text.repeat", &[], "chem steps demo.seed"),
     ("chem new step family.verb", &[], "chem new step family.verb"),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::postgres::{LeaseTerms, PgEventStore};
-use chem_runtime::store::{EventLog as _, Holder, Lease, Leases as _, PersistenceError, Takeover};
+use chem_runtime::store::postgres::PgEventStore;
+use chem_runtime::store::{EventLog as _, Holder, Lease, LeaseTerms, Leases as _, PersistenceError, Takeover};
 use chem_tests::effort::rounds;
 use chem_tests::events::numbered;
 use chem_tests::postgres_server::TestDatabase;

@@ -4,20 +4,28 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{ArtifactStore as _, EventStore as _};
+use chem_runtime::store::{EventStore, OpenMode, StoreUrl};
 use chem_tests::effort::rounds;
 use chem_tests::events::{artifact, finished, signal};
 
 #[test]
-fn what_was_acknowledged_survives_kill_9() {
+fn what_was_acknowledged_survives_kill_9_in_a_file() {
+    what_was_acknowledged_survives_kill_9("sqlite");
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9_in_a_directory() {
+    what_was_acknowledged_survives_kill_9("spool");
+}
+
+fn what_was_acknowledged_survives_kill_9(scheme: &str) {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("store.db");
+    let address = format!("{scheme}:{}", directory.path().join("store").display());
     let run = FlowId::new();
     let mut acknowledged = 0;
     for kill in 0..rounds(20) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_store-child"))
-            .args(["append", &format!("sqlite:{}", path.display()), &run.to_string()])
+            .args(["append", &address, &run.to_string()])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -32,13 +40,13 @@ fn what_was_acknowledged_survives_kill_9() {
             acknowledged = line.unwrap().parse().unwrap();
         }
         child.wait().unwrap();
-        check(&SqliteEventStore::open(&path).unwrap(), run, acknowledged);
+        check(address.parse::<StoreUrl>().unwrap().open(OpenMode::Create).unwrap().as_ref(), run, acknowledged);
     }
     assert!(acknowledged > 0);
 }
 
 /// Checks that everything acknowledged is in the store, that commits are whole, and that there are no other events.
-fn check(store: &SqliteEventStore, run: FlowId, acknowledged: u64) {
+fn check(store: &dyn EventStore, run: FlowId, acknowledged: u64) {
     let events = store.list(run).unwrap();
     assert!(events.len() as u64 >= acknowledged, "{acknowledged} were acknowledged, {} are there", events.len());
     assert_eq!(events.len() % 2, 0, "a commit is there in half");

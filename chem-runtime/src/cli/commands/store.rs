@@ -1,11 +1,12 @@
-//! `chem store`: reports the state of the store, migrates and checks its schema, audits and repairs its contents, and
-//! grants rights.
+//! `chem store`: reports the state of the store, migrates and checks its schema, audits and repairs its contents, merges
+//! other stores into it, and grants rights.
 
+mod merge;
 mod status;
 
 use std::process::ExitCode;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Subcommand, ValueEnum, ValueHint};
 use serde_json::{Value, json};
 
 use crate::cli::CommandName;
@@ -36,6 +37,13 @@ pub(in crate::cli) enum StoreCommand {
     },
     /// Recompute damaged and missing artifacts by running the steps that produced them. Exits with status 1 if some remain.
     Repair,
+    /// Append the runs of other stores: of spools, of SQLite files, or of any store. Runs that are there are skipped; one whose
+    /// events differ is left out. Repeat the command to continue. Exits with status 1 if anything was left out.
+    Merge {
+        /// The stores to read: addresses such as `spool:DIR`, or paths of spools and of SQLite files.
+        #[arg(value_name = "FROM", required = true, value_hint = ValueHint::AnyPath)]
+        from: Vec<String>,
+    },
     /// Grant a database role the rights to read, or to read and run, flows, and no others. For the owner of the store.
     Grant {
         /// The name of the role in the database.
@@ -109,6 +117,7 @@ pub(in crate::cli) fn run(shared: &Shared, command: &StoreCommand) -> Result<Exi
             print(shared, &repair.to_json(), &text)?;
             Ok(if repair.left.is_empty() { ExitCode::SUCCESS } else { Status::RunFailed.into() })
         }
+        StoreCommand::Merge { from } => merge::run(shared, from),
         StoreCommand::Grant { role, rights, print: only_print } => {
             let rights = match rights {
                 GrantedRights::Reader => Rights::Reader,

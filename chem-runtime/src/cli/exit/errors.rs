@@ -49,10 +49,11 @@ impl From<EvidenceError> for Failure {
                     Advice::command(CommandName::Audit, &[]).then(" names everything that is not as it was sealed");
                 Self::new(Status::RunFailed, &error).with_help(audit)
             }
-            EvidenceError::Unsupported
-            | EvidenceError::Busy
-            | EvidenceError::Witness { .. }
-            | EvidenceError::Tiles { .. } => Self::new(Status::Store, &error),
+            EvidenceError::Unsupported => Self::new(Status::Store, &error)
+                .with_help("a store with its runs can be sealed, once `store merge` has put them into an SQLite file"),
+            EvidenceError::Busy | EvidenceError::Witness { .. } | EvidenceError::Tiles { .. } => {
+                Self::new(Status::Store, &error)
+            }
             EvidenceError::Timestamp { .. } => Self::new(Status::RunFailed, &error),
             EvidenceError::InvalidIdentity(InvalidIdentity::NoName) => {
                 Self::new(Status::Usage, &error).with_help("give it with `--name NAME`")

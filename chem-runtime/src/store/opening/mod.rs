@@ -48,7 +48,9 @@
 //! ```
 
 mod backend;
+mod path;
 mod url;
 
 pub use backend::{Backend, BackendRegistration, InvalidStoreUrl, OpenMode};
+pub(in crate::store) use path::local_path;
 pub use url::StoreUrl;

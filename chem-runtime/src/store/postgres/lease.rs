@@ -11,23 +11,7 @@ use super::session::Session;
 use super::{Fault, Inner};
 use crate::event::FlowId;
 use crate::flow::FlowStatus;
-use crate::store::{Lease, LeaseRecord, PersistenceError};
-
-/// The times by which a lease holder is known to be alive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LeaseTerms {
-    /// How often a lease holder renews its leases.
-    pub shows_every: Duration,
-    /// A lease that was not renewed for this long, by the database's clock, has lapsed.
-    pub lapses_after: Duration,
-}
-
-impl Default for LeaseTerms {
-    /// Renews every fifteen seconds; lapses after a minute.
-    fn default() -> Self {
-        Self { shows_every: Duration::from_secs(15), lapses_after: Duration::from_secs(60) }
-    }
-}
+use crate::store::{Lease, LeaseRecord, LeaseTerms, PersistenceError};
 
 /// Selects the lease of a run, with the status of the run.
 static READ: LazyLock<String> = LazyLock::new(|| {

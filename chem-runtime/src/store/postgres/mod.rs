@@ -42,7 +42,6 @@ use std::time::Duration;
 pub use client::Client;
 pub use dev_pool::build_dev_pool_from_env;
 pub use drift::{check, describe};
-pub use lease::LeaseTerms;
 pub use provider::{BorrowedSession, ConnectionProvider, PgPool, PoolProvider, PoolSettings};
 pub use repository::{PgFlowRepository, StoredRunError};
 pub use rights::{grant, grants};
@@ -57,8 +56,8 @@ use super::admit::{pack, pack_artifacts};
 use super::log::poll;
 use super::{
     ArtifactRow, ArtifactStore, Attestation, Attestations, Cursor, EventLog, EventStore, FlowSummary, Followed,
-    Largest, Lease, LeaseRecord, Leases, NewEvent, OpenMode, PersistenceError, RetryPolicy, RunFilter, RunIndex,
-    StoreSize, StoredEvent, StoredResult, Stray, Writer, admit, admit_artifacts, with_retry,
+    Largest, Lease, LeaseRecord, LeaseTerms, Leases, NewEvent, OpenMode, PersistenceError, RetryPolicy, RunFilter,
+    RunIndex, StoreSize, StoredEvent, StoredResult, Stray, Writer, admit, admit_artifacts, with_retry,
 };
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId};

@@ -9,6 +9,7 @@ use super::open::{Older, open};
 use super::reading::connect_for_reading;
 use super::schema::{describe, expected, read_status};
 use super::{SqliteEventStore, WAIT};
+use crate::store::opening::local_path;
 use crate::store::schema::{Drift, SchemaStatus, Version, compare};
 use crate::store::{Backend, EventStore, InvalidStoreUrl, OpenMode, PersistenceError};
 
@@ -71,7 +72,7 @@ impl Backend for SqliteFile {
             let reason = "`sqlite:` takes a path and no options, so the path cannot have a `?` in it";
             Err(InvalidStoreUrl::new(reason))
         } else {
-            at_home(path).map(Self::new)
+            local_path(path).map(Self::new)
         }
     }
 
@@ -114,21 +115,6 @@ impl Backend for SqliteFile {
             Ok(compare(&expected()?, &describe(&connection)?))
         };
         compared().map_err(self.failed("check"))
-    }
-}
-
-/// Returns `path` with a leading `~` replaced by the user's home directory, because shells expand `~` only at the
-/// beginning of a word.
-fn at_home(path: &str) -> Result<PathBuf, InvalidStoreUrl> {
-    match path.split_once('/').unwrap_or((path, "")) {
-        ("~", rest) => match std::env::home_dir().filter(|home| !home.as_os_str().is_empty()) {
-            Some(home) => Ok(home.join(rest)),
-            None => Err(InvalidStoreUrl::new(format!("`{path}` is in a home directory, but `HOME` is not set"))),
-        },
-        (user, _) if user.starts_with('~') => Err(InvalidStoreUrl::new(format!(
-            "the home directory `{user}` of another user is not looked up; write its path, or `./{path}` for a file here"
-        ))),
-        _ => Ok(path.into()),
     }
 }
 

@@ -10,6 +10,7 @@ mod error;
 mod file;
 mod identity;
 mod lease;
+mod network;
 mod open;
 mod reading;
 mod rows;
@@ -95,7 +96,8 @@ impl SqliteEventStore {
         if mode != OpenMode::Read {
             return Self::open(path);
         }
-        if !reading::is_kept_from_writing(path) {
+        let is_local = network::kind_of(path).is_none();
+        if is_local && !reading::is_kept_from_writing(path) {
             match Self::open(path) {
                 Err(error) if reading::was_kept_from_writing(&error) => {}
                 opened => return opened,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{OpenError, not_writable, of_another_kind, sqlite_error};
+use super::network;
 use super::schema::{bring_up_to_date, read_status, refuse_foreign};
 use crate::store::PersistenceError;
 
@@ -23,6 +24,16 @@ pub(super) enum Older {
 /// Returns the connection to the store at `path`, ready for use, and the absolute path, so that a later change of the
 /// working directory has no effect.
 pub(super) fn open(path: &Path, wait: Duration, older: Older) -> Result<(PathBuf, Connection), PersistenceError> {
+    open_on(path, wait, older, network::kind_of)
+}
+
+/// Opens a store like [`open`]. `network` returns the kind of the network file system of a path; `None` for a local one.
+fn open_on(
+    path: &Path,
+    wait: Duration,
+    older: Older,
+    network: impl Fn(&Path) -> Option<&'static str>,
+) -> Result<(PathBuf, Connection), PersistenceError> {
     let path = std::path::absolute(path).map_err(|error| unusable("the path of the store is empty".into(), error))?;
     if path.is_dir() {
         let message =
@@ -30,6 +41,9 @@ pub(super) fn open(path: &Path, wait: Duration, older: Older) -> Result<(PathBuf
         return Err(PersistenceError::Unusable { message, source: None });
     }
     refuse_other_kinds(&path)?;
+    if let Some(kind) = network(&path) {
+        return Err(PersistenceError::Unusable { message: network::refusal(&path, kind), source: None });
+    }
     make_directory_of(&path)?;
     // Held until this function returns.
     let lock = Lock::take(&path, wait)?;
@@ -205,4 +219,20 @@ fn refuse_older(path: &Path, connection: &Connection) -> Result<(), OpenError> {
 
 fn unusable(message: String, error: std::io::Error) -> PersistenceError {
     PersistenceError::Unusable { message, source: Some(Box::new(error)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_on_a_network_file_system_is_refused_before_anything_is_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new/store.db");
+        let opened = |kind| open_on(&path, Duration::ZERO, Older::Refused, |_| kind);
+        let error = opened(Some("NFS")).unwrap_err().to_string();
+        assert!(error.contains("(NFS)") && error.contains("--store spool:DIR"), "{error}");
+        assert!(!directory.path().join("new").exists());
+        opened(None).unwrap();
+    }
 }
