@@ -138,12 +138,13 @@ rules! {
     PRINCIPAL = "E0605" Error "invalid list of principals";
     RESOURCES = "E0606" Error "invalid or out-of-range resource";
 
-    // Flows that a step runs once for each combination of values.
+    // Flows that a step runs once for each combination of values, and steps that run in shards.
     MAP_WITH_OTHERS = "E0701" Error "a step has keys that exclude each other";
     MAP_VALUES = "E0702" Error "`over` gives no usable values";
     MAP_PARAM = "E0703" Error "`map` gives a parameter that its flow does not take";
     MAP_FLOW = "E0704" Error "a flow cannot run as a child";
     MAP_TAKE = "E0705" Error "`take` names what no child puts out";
+    MAP_SHARDS = "E0706" Error "steps cannot run in shards";
 }
 
 #[cfg(test)]

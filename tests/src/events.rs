@@ -315,5 +315,6 @@ fn recorded(id: &str, kind: StepKind, params: &Map<String, Value>) -> RecordedSt
         timeout_ms: None,
         gate: None,
         resources: None,
+        shards: None,
     }
 }

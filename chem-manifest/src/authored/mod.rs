@@ -6,6 +6,7 @@ mod fields;
 mod map;
 mod policy;
 mod resources;
+mod shards;
 
 use std::collections::HashMap;
 
@@ -14,6 +15,7 @@ use fields::Reader;
 pub use map::{MapOver, OnError, files_of};
 pub use policy::{Gate, Policy, Retry, RetryOn};
 pub use resources::{Resources, parse_memory, write_memory};
+pub use shards::InShards;
 
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::rules;
@@ -65,6 +67,8 @@ pub struct AuthoredStep {
     pub with_key: Option<Span>,
     /// The retry, timeout, gate and resources of the step.
     pub policy: Policy,
+    /// How the step runs in shards; `None` if it runs as a whole.
+    pub shards: Option<InShards>,
 }
 
 impl AuthoredStep {
@@ -149,22 +153,29 @@ pub fn step_sources(document: Option<&Node>, source: &Source) -> StepSources {
 }
 
 impl Reader<'_> {
-    fn steps(&mut self, node: &Node, key: Span) -> Vec<AuthoredStep> {
-        let items = match &node.value {
-            NodeValue::List(items) if !items.is_empty() => items,
+    /// Returns the items of a list of steps, of which there must be one.
+    fn items<'n>(&mut self, node: &'n Node, key: Span) -> &'n [Node] {
+        match &node.value {
+            NodeValue::List(items) if !items.is_empty() => return items,
             NodeValue::List(_) | NodeValue::Null => {
                 self.add(&rules::NO_STEPS, "a flow needs at least one step", key, "write the first as `- id: …`");
-                return Vec::new();
             }
-            _ => {
-                self.wrong_type(node, "steps", "a list", "begin each step with `- `");
-                return Vec::new();
+            _ => self.wrong_type(node, "steps", "a list", "begin each step with `- `"),
+        }
+        &[]
+    }
+
+    fn steps(&mut self, node: &Node, key: Span) -> Vec<AuthoredStep> {
+        let mut found = Vec::new();
+        for item in self.items(node, key) {
+            match self.group(item) {
+                Some(group) => found.extend(group),
+                None => found.extend(self.step(item)),
             }
-        };
+        }
         let mut first_uses: HashMap<StepId, Span> = HashMap::new();
         let mut steps = Vec::new();
-        for item in items {
-            let Some(mut step) = self.step(item) else { continue };
+        for mut step in found {
             if let Some(id) = &step.id {
                 if let Some(first) = first_uses.get(id) {
                     let message = format!("two steps have the id `{id}`");
@@ -226,6 +237,7 @@ impl Reader<'_> {
             with: with.map(|(_, node)| self.entries(node, "with", "write `parameter: value`")).unwrap_or_default(),
             with_key: with.map(|(key, _)| key.span),
             policy,
+            shards: None,
         })
     }
 

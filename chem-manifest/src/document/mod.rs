@@ -4,12 +4,14 @@
 //! `chem check`, with the same errors. Deserialization accepts the same values: text must be written as text, keys must be
 //! unique, and numbers must be finite.
 
+mod groups;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::authored::{self, AuthoredStep, Policy};
+use crate::authored::{self, AuthoredStep, InShards, Policy};
 pub use crate::authored::{Environment, OnError, Resources, Retry, RetryOn};
 use crate::yaml::{Key, Node};
 use crate::{Diagnostic, Findings, Source, StepId, check, read, time, values};
@@ -50,6 +52,7 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Environment::is_default")]
     pub environment: Environment,
     /// The steps in order.
+    #[serde(with = "groups")]
     pub steps: Vec<Step>,
 }
 
@@ -88,6 +91,20 @@ pub struct Step {
     /// What the step needs of the machine that runs it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::present")]
     pub resources: Option<Resources>,
+    /// How the step runs in shards; `None` if it runs as a whole. Written as a `map` around the steps of a group.
+    #[serde(skip)]
+    pub shards: Option<Shards>,
+}
+
+/// Steps run in shards: each part of the rows in a child run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shards {
+    /// The id of the first step of the group. The steps of a group are consecutive.
+    pub group: String,
+    /// The output that is cut into shards, as `step` or `step.output`. By default, it feeds the first step of the group.
+    pub over: String,
+    /// The number of rows of a shard, about; at least 1.
+    pub rows: usize,
 }
 
 /// A flow that runs once for each combination of values, each time as a child run.
@@ -164,8 +181,9 @@ impl Step {
     /// Creates the step `id` of the type `uses`, which is fed by the previous step and has default parameters.
     pub fn new(id: StepId, uses: impl Into<String>) -> Self {
         let (inputs, with) = (BTreeMap::new(), Map::new());
-        let (map, retry, timeout_ms, gate, resources) = (None, None, None, None, None);
-        Self { id, uses: Some(uses.into()), map, source: false, inputs, with, retry, timeout_ms, gate, resources }
+        let (map, retry, timeout_ms, gate, resources, shards) = (None, None, None, None, None, None);
+        let uses = Some(uses.into());
+        Self { id, uses, map, source: false, inputs, with, retry, timeout_ms, gate, resources, shards }
     }
 
     fn of(authored: AuthoredStep) -> Option<Self> {
@@ -191,6 +209,7 @@ impl Step {
                 None => None,
             },
             resources,
+            shards: authored.shards.map(|InShards { group, over, rows, .. }| Shards { group, over: over.text, rows }),
         })
     }
 }

@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub(crate) use table::{Cell, NumbersInText, OpenChunk, Packer, RowTexts, TextCensus, number_spelled, write_float};
+pub(crate) use table::{
+    Cell, NumbersInText, OpenChunk, Packer, RowTexts, TableShard, TextCensus, number_spelled, write_float,
+};
 pub use table::{
     Cells, ChunkRef, Column, ColumnType, Dataset, Table, TableBuilder, TableError, TablePiece, TableRoot, TableStream,
     TextCell, Values,

@@ -16,12 +16,12 @@ use crate::step::children::MAP_STEP;
 use crate::store::{EventStore, StoredArtifacts};
 use crate::workbench::{Child, children};
 
-/// The most rows of a result that are printed.
+/// The most children, and rows of a result, that are printed.
 const SHOWN: usize = 100;
 
-/// Returns the children of a run; none for a run without a step with `map:`, whose log is not read.
+/// Returns the children of a run; none for a run without steps that have some, whose log is not read.
 pub(super) fn children_of(report: &RunReport, store: &dyn EventStore) -> Result<Vec<Child>, Failure> {
-    if !report.steps.iter().any(|step| step.uses == MAP_STEP) {
+    if !report.steps.iter().any(StepReport::has_children) {
         return Ok(Vec::new());
     }
     Ok(children(store, &replay(report.flow_id, &store.list(report.flow_id)?)?)?)
@@ -30,7 +30,7 @@ pub(super) fn children_of(report: &RunReport, store: &dyn EventStore) -> Result<
 /// Returns a table of the children.
 pub(super) fn list(children: &[Child]) -> String {
     let mut table = Table::new(&["child", "given", "status", "run", "flow fingerprint"]);
-    for child in children {
+    for child in children.iter().take(SHOWN) {
         let style = child.status.map_or(DIM, output::status_style);
         table.row([
             (BOLD, format!("{}/{}", child.step_id, child.index)),
@@ -40,7 +40,8 @@ pub(super) fn list(children: &[Child]) -> String {
             (DIM, child.flow_fingerprint.map(|fingerprint| fingerprint.short()).unwrap_or_default()),
         ]);
     }
-    table.render()
+    let more = children.len().saturating_sub(SHOWN);
+    if more > 0 { format!("{}and {more} more\n", table.render()) } else { table.render() }
 }
 
 /// Returns the results of the steps with `map:` that have finished.

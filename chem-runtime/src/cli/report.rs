@@ -37,7 +37,7 @@ pub(super) fn print_report(
         if let Some(holder) = &holder {
             mark_running(&mut json, holder);
         }
-        if report.steps.iter().any(|step| step.uses == MAP_STEP) {
+        if report.steps.iter().any(StepReport::has_children) {
             json["children"] = children.iter().map(Child::to_json).collect();
         }
         if let Some(details) = details {
@@ -76,7 +76,7 @@ pub(super) fn print_report(
     }
     text.push_str(if report.steps.iter().any(|step| step.reused.is_some()) { "\n" } else { "" });
     // The rows of the result say enough of children that have all ended.
-    let is_open = report.steps.iter().any(|step| step.uses == MAP_STEP && step.status != StepStatus::FinishedOk);
+    let is_open = report.steps.iter().any(|step| step.has_children() && step.status != StepStatus::FinishedOk);
     if !children.is_empty() && (is_open || details.is_some()) {
         text.push_str(&format!("\n{}", family::list(&children)));
     }

@@ -18,8 +18,8 @@ use crate::event::StepProgress;
 use crate::flow::FlowStep;
 use crate::step::children::Children;
 use crate::step::{
-    CancelToken, EarlierRows, ExecutionContext, Files, Inputs, Keeper, RowsRecord, Sample, Signal, StepError,
-    StepRunResult,
+    CancelToken, EarlierRows, ExecutionContext, Files, Inputs, Keeper, RowsRecord, Sample, ShardResults, Signal,
+    StepError, StepRunResult,
 };
 
 /// How long a step has to stop after its timeout.
@@ -46,6 +46,10 @@ pub(super) struct Attempt {
     pub(super) rows: Arc<OnceLock<RowsRecord>>,
     /// Runs the children of the step, if it has any.
     pub(super) children: Option<Arc<dyn Children>>,
+    /// What the shards of the input computed; `None` if the step works on its rows itself.
+    pub(super) shards: Option<ShardResults>,
+    /// Whether the rows of the input are those of a shard.
+    pub(super) is_part: bool,
     /// The sample that the input is, all in one batch.
     pub(super) sample: Option<Sample>,
 }
@@ -53,7 +57,8 @@ pub(super) struct Attempt {
 impl Attempt {
     /// Makes the attempt and returns its result with all signals of the step.
     pub(super) fn make(self) -> StepRunResult {
-        match self.step.policy().timeout_ms {
+        // The limit of a step in shards is that of its children.
+        match self.step.policy().timeout_ms.filter(|_| self.shards.is_none()) {
             None => self.work(),
             Some(limit) => self.make_within(Duration::from_millis(limit)),
         }
@@ -66,6 +71,7 @@ impl Attempt {
         let context = ExecutionContext::new(step.id(), &self.inputs, artifacts, &self.files, &self.cancel, progress);
         let context = context.keeping(self.keeper.as_deref(), self.so_far.as_ref());
         let context = context.taking_over(self.earlier_rows.as_ref()).with_children(self.children.as_deref());
+        let context = context.gathering(self.shards.as_ref()).on_part(self.is_part);
         let context = match self.sample {
             Some(sample) => context.in_batches_of(sample.len()).on_sample(sample),
             None => context,

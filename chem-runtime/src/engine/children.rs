@@ -1,20 +1,24 @@
-//! The children of a step with `map:`: each is a run of its own, with its own log, lease and reuse of results.
+//! The children of a step, which are combinations of values or shards of its rows: each is a run of its own, with its own log, lease and reuse of results.
 //!
 //! The id of a child follows from the run, from the fingerprint of the step and from the index of the child. So a resumed
 //! run, a retry and another process find the same children without a list of them, and the first append decides who begins
 //! one.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::environment::RunPlace;
+use super::shards::ShardFlows;
 use super::{Clock, CoreEngineError, FlowEngine, ReusePolicy};
-use crate::event::{ChildOf, FlowEvent, FlowEventKind, FlowId, FlowStatus, Resources, StepPolicy, StepStarted};
+use crate::event::{
+    ChildOf, FlowEvent, FlowEventKind, FlowId, FlowStatus, RecordedDefinition, Resources, StepPolicy, StepStarted,
+};
 use crate::fingerprint::canonical_text;
 use crate::flow::{FlowDefinition, FlowInstance, StepState, StepStatus, replay};
-use crate::step::children::{Advance, ChildEnd, ChildFailure, Children, MapParams};
+use crate::step::children::{Advance, ChildEnd, ChildFailure, Children, MapParams, label};
 use crate::step::{CancelToken, Registry, StepError};
 use crate::store::{ErrorClass, EventStore, PersistenceError};
 
@@ -28,8 +32,50 @@ pub(super) const SUBMITTED: &str = "submitted";
 pub(crate) struct RecordedChildren {
     parent: FlowId,
     step: StepStarted,
-    params: MapParams,
+    flows: ChildFlows,
     store: Arc<dyn EventStore>,
+}
+
+/// The flows of the children of a step.
+pub(crate) enum ChildFlows {
+    /// One for each combination of values.
+    Map(MapParams),
+    /// One for each shard.
+    Shards(Box<ShardFlows>),
+}
+
+impl ChildFlows {
+    fn count(&self) -> usize {
+        match self {
+            Self::Map(params) => params.children.len(),
+            Self::Shards(shards) => shards.count(),
+        }
+    }
+
+    /// Returns what distinguishes the child at `index`.
+    fn given(&self, index: usize) -> Map<String, Value> {
+        match self {
+            Self::Map(params) => params.children[index].given.clone(),
+            Self::Shards(shards) => shards.given(index),
+        }
+    }
+
+    fn recorded(&self, index: usize) -> Result<RecordedDefinition, StepError> {
+        match self {
+            Self::Map(params) => Ok(params.children[index].definition.clone()),
+            Self::Shards(shards) => Ok(shards.definition(index)?.recorded()?),
+        }
+    }
+
+    fn definition(&self, index: usize) -> Result<FlowDefinition, StepError> {
+        match self {
+            Self::Map(params) => {
+                let child = &params.children[index];
+                Ok(FlowDefinition::from_recorded(&child.flow, &child.definition, Registry::linked()?)?)
+            }
+            Self::Shards(shards) => shards.definition(index),
+        }
+    }
 }
 
 /// The children of a step that runs.
@@ -54,9 +100,16 @@ impl ChildRuns {
         instance: &FlowInstance,
         index: usize,
     ) -> Result<Option<Self>, CoreEngineError> {
-        let params = engine.definition.steps()[index].step().children();
-        let started = instance.steps().get(index).and_then(|step| step.started.clone());
-        let Some((params, step)) = params.zip(started) else { return Ok(None) };
+        let found = match ShardFlows::of(&engine.definition, instance, index, engine.store.as_ref()) {
+            Ok(Some((shards, step))) => Some((ChildFlows::Shards(Box::new(shards)), step)),
+            Ok(None) => {
+                let params = engine.definition.steps()[index].step().children();
+                let started = instance.steps().get(index).and_then(|step| step.started.clone());
+                params.cloned().map(ChildFlows::Map).zip(started)
+            }
+            Err(error) => return Err(CoreEngineError::Child(format!("{error:#}"))),
+        };
+        let Some((flows, step)) = found else { return Ok(None) };
         let parent = instance.flow_id();
         let scheduled = |event: &FlowEvent| {
             matches!(&event.kind, FlowEventKind::RetryScheduled(retry) if retry.step_index == index)
@@ -77,7 +130,7 @@ impl ChildRuns {
         let submission = events.iter().rev().take_while(|event| !begins(event)).find_map(submission);
         Ok(Some(Self {
             submission,
-            children: RecordedChildren::of(engine.store.clone(), parent, step, params.clone()),
+            children: RecordedChildren { parent, step, flows, store: engine.store.clone() },
             scheduled,
             place: engine.place.clone(),
             reuse: engine.reuse.clone(),
@@ -90,13 +143,15 @@ impl ChildRuns {
         self.children.count()
     }
 
-    /// Returns whether the child at `index` has ended in the current attempt at the step.
+    /// Returns the indices of the children that have completed, as the index of the store has them.
     ///
     /// # Errors
-    /// Fails if the log cannot be read.
-    pub(super) fn has_ended(&self, index: usize) -> Result<bool, StepError> {
-        let (instance, last) = self.children.child(index)?;
-        Ok(end_of(&instance).is_some() && !self.is_due_again(&instance, last))
+    /// Fails if the store cannot be read.
+    pub(super) fn completed(&self) -> Result<Vec<usize>, StepError> {
+        let RecordedChildren { parent, step, store, .. } = &self.children;
+        let completed: HashSet<FlowId> = store.completed_children(*parent)?.into_iter().collect();
+        let has_completed = |index: &usize| completed.contains(&child_id(*parent, step, *index));
+        Ok((0..self.count()).filter(has_completed).collect())
     }
 
     /// Returns the last submission of workers in the current attempt; `None` if there was none.
@@ -109,9 +164,9 @@ impl ChildRuns {
     /// # Errors
     /// Fails if the log cannot be read.
     pub(super) fn end(&self, index: usize) -> Result<(Option<u64>, Option<ChildEnd>), StepError> {
-        let (instance, last) = self.children.child(index)?;
-        let end = end_of(&instance).filter(|_| !self.is_due_again(&instance, last));
-        Ok((last, end))
+        let (instance, events) = self.children.child(index)?;
+        let end = end_of(&instance).filter(|_| !self.is_due_again(&instance, &events));
+        Ok((events.last().map(|event| event.seq), end))
     }
 
     /// Returns whether a process runs the child at `index`.
@@ -125,32 +180,59 @@ impl ChildRuns {
 
     /// Returns what each child needs of a machine, if the step has this `policy`.
     pub(super) fn needs(&self, policy: &StepPolicy) -> Resources {
-        self.children.params.needs(policy.resources)
+        match &self.children.flows {
+            ChildFlows::Map(params) => params.needs(policy.resources),
+            ChildFlows::Shards(shards) => shards.needs(policy.resources),
+        }
     }
 
     /// Returns whether a child failed before the current attempt at the step, so that it is tried again.
-    fn is_due_again(&self, instance: &FlowInstance, last: Option<u64>) -> bool {
+    fn is_due_again(&self, instance: &FlowInstance, events: &[FlowEvent]) -> bool {
+        let last = events.last().map(|event| event.seq);
         let before = self.scheduled.zip(last).is_some_and(|(scheduled, last)| last < scheduled);
         before && instance.status() == FlowStatus::Failed
     }
 
     /// Returns an engine for the child at `index`.
     fn engine(&self, index: usize, cancel: &CancelToken) -> Result<FlowEngine, StepError> {
-        let RecordedChildren { params, store, .. } = &self.children;
-        let child = &params.children[index];
-        let definition = FlowDefinition::from_recorded(&child.flow, &child.definition, Registry::linked()?)?;
-        let below = |directory: &PathBuf| params.directory_in(directory);
-        let base = self.place.directory.clone().unwrap_or_else(|| PathBuf::from("."));
+        let RecordedChildren { flows, store, .. } = &self.children;
         let mut builder = FlowEngine::on(store.clone());
-        builder.place = RunPlace {
-            directory: Some(below(&base)),
-            outputs: self.place.outputs.as_ref().map(below),
-            manifest: Path::new(&params.flow).file_name().map(|name| name.to_string_lossy().into_owned()),
-            child_of: Some(self.children.child_of(index)),
-            ..self.place.clone()
-        };
+        builder.place = RunPlace { child_of: Some(self.children.child_of(index)), ..self.place.clone() };
+        let mut reuse = self.reuse.clone();
+        match flows {
+            ChildFlows::Map(params) => {
+                let below = |directory: &PathBuf| params.directory_in(directory);
+                let base = self.place.directory.clone().unwrap_or_else(|| PathBuf::from("."));
+                builder.place.directory = Some(below(&base));
+                builder.place.outputs = self.place.outputs.as_ref().map(below);
+                builder.place.manifest =
+                    Path::new(&params.flow).file_name().map(|name| name.to_string_lossy().into_owned());
+            }
+            // The newest result of the same work on other rows is that of another shard.
+            ChildFlows::Shards(shards) => {
+                reuse = shards.sources()?.into_iter().fold(reuse.computing_all_rows(), ReusePolicy::refreshing);
+            }
+        }
         builder.clock = self.clock.clone();
-        Ok(builder.cancel_token(cancel.clone()).reuse(self.reuse.clone()).definition(definition))
+        Ok(builder.cancel_token(cancel.clone()).reuse(reuse).definition(flows.definition(index)?))
+    }
+
+    /// Returns the children as the log has them.
+    pub(super) fn recorded(&self) -> &RecordedChildren {
+        &self.children
+    }
+
+    /// Returns the store with their logs.
+    pub(super) fn store(&self) -> &dyn EventStore {
+        self.children.store.as_ref()
+    }
+
+    /// Returns the shards that the children work on; `None` if they work on combinations of values.
+    pub(super) fn shards(&self) -> Option<&ShardFlows> {
+        match &self.children.flows {
+            ChildFlows::Shards(shards) => Some(shards),
+            ChildFlows::Map(_) => None,
+        }
     }
 }
 
@@ -160,29 +242,29 @@ pub(crate) fn child_id(parent: FlowId, step: &StepStarted, index: usize) -> Flow
 }
 
 impl RecordedChildren {
-    /// Returns the children of the step of `parent` that started as `step` says.
+    /// Returns the children of the step with `map:` of `parent` that started as `step` says.
     pub(crate) fn of(store: Arc<dyn EventStore>, parent: FlowId, step: StepStarted, params: MapParams) -> Self {
-        Self { parent, step, params, store }
+        Self { parent, step, flows: ChildFlows::Map(params), store }
     }
 
     /// Returns the number of children.
     pub(crate) fn count(&self) -> usize {
-        self.params.children.len()
+        self.flows.count()
     }
 
     fn child_of(&self, index: usize) -> ChildOf {
         let (step_id, step_index) = (self.step.step_id.clone(), self.step.step_index);
-        ChildOf { given: self.params.children[index].given.clone(), index, parent: self.parent, step_id, step_index }
+        ChildOf { given: self.flows.given(index), index, parent: self.parent, step_id, step_index }
     }
 
-    /// Reads the state of the child at `index`, and checks that it is that child.
-    pub(crate) fn child(&self, index: usize) -> Result<(FlowInstance, Option<u64>), StepError> {
+    /// Reads the log of the child at `index` and its state, and checks that it is that child.
+    pub(crate) fn child(&self, index: usize) -> Result<(FlowInstance, Vec<FlowEvent>), StepError> {
         let flow_id = child_id(self.parent, &self.step, index);
         let events = self.store.list(flow_id)?;
         let instance = replay(flow_id, &events)?;
         if let Some(begun) = instance.initialized() {
-            let (expected, found) = (&self.params.children[index].definition, &begun.definition);
-            let same_flow = canonical_text(expected)?.text == canonical_text(found)?.text;
+            let (expected, found) = (self.flows.recorded(index)?, &begun.definition);
+            let same_flow = canonical_text(&expected)?.text == canonical_text(found)?.text;
             // Numbers of the log may be written otherwise than they were given.
             let same_place = canonical_text(&self.child_of(index))?.text == canonical_text(&begun.child_of)?.text;
             if !same_flow || !same_place {
@@ -190,7 +272,7 @@ impl RecordedChildren {
                 return Err(StepError::new(message));
             }
         }
-        Ok((instance, events.last().map(|event| event.seq)))
+        Ok((instance, events))
     }
 }
 
@@ -222,27 +304,56 @@ fn end_of(instance: &FlowInstance) -> Option<ChildEnd> {
     Some(ChildEnd { flow_id, result })
 }
 
+/// What became of a child that was to be run.
+pub(super) enum Ran {
+    /// It had ended before.
+    Before(ChildEnd),
+    /// It has ended.
+    Now(ChildEnd),
+    /// Another process runs it.
+    Held,
+}
+
 impl Children for ChildRuns {
     fn advance(&self, index: usize, cancel: &CancelToken) -> Result<Advance, StepError> {
-        let (instance, last) = self.children.child(index)?;
+        Ok(match self.run(index, cancel)? {
+            Ran::Before(end) | Ran::Now(end) => Advance::Ended(end),
+            Ran::Held => Advance::Held,
+        })
+    }
+}
+
+impl ChildRuns {
+    /// Runs the child at `index` to its end, unless it has ended or another process runs it.
+    ///
+    /// # Errors
+    /// Fails like [`Children::advance`].
+    pub(super) fn run(&self, index: usize, cancel: &CancelToken) -> Result<Ran, StepError> {
+        let (instance, events) = self.children.child(index)?;
         let flow_id = instance.flow_id();
-        let again = self.is_due_again(&instance, last);
+        let again = self.is_due_again(&instance, &events);
         if !again && let Some(end) = end_of(&instance) {
-            return Ok(Advance::Ended(end));
+            return Ok(Ran::Before(end));
         }
         let engine = self.engine(index, cancel)?;
-        match if again { engine.retry(flow_id, RETRIED) } else { engine.run(flow_id) } {
-            Ok(_) | Err(CoreEngineError::StepFailed { .. } | CoreEngineError::NoAttemptsLeft { .. }) => {}
+        let ran = match (again, events.is_empty()) {
+            (true, _) => engine.retry(flow_id, RETRIED),
+            (false, true) => engine.begin(flow_id),
+            (false, false) => engine.run(flow_id),
+        };
+        match ran {
+            Ok(instance) => return Ok(end_of(&instance).map_or(Ran::Held, Ran::Now)),
+            Err(CoreEngineError::StepFailed { .. } | CoreEngineError::NoAttemptsLeft { .. }) => {}
             // Another process was faster.
             Err(
                 CoreEngineError::FlowCompleted { .. }
                 | CoreEngineError::FlowHasFailed { .. }
                 | CoreEngineError::NotFailed { .. },
             ) => {}
-            Err(CoreEngineError::Store(error)) if error.class() == ErrorClass::Conflict => return Ok(Advance::Held),
+            Err(CoreEngineError::Store(error)) if error.class() == ErrorClass::Conflict => return Ok(Ran::Held),
             Err(CoreEngineError::Interrupted { .. }) => return Err(StepError::interrupted()),
             Err(error) => {
-                let child = self.children.params.children[index].label();
+                let child = label(&self.children.flows.given(index));
                 // The child can be resumed when the store answers again.
                 let is_store = matches!(error, CoreEngineError::Store(_));
                 let error = StepError::context(format!("run {flow_id}, the child with {child}, stopped"), error);
@@ -250,6 +361,6 @@ impl Children for ChildRuns {
             }
         }
         let (instance, _) = self.children.child(index)?;
-        Ok(end_of(&instance).map_or(Advance::Held, Advance::Ended))
+        Ok(end_of(&instance).map_or(Ran::Held, Ran::Now))
     }
 }

@@ -16,6 +16,7 @@ mod earlier_rows;
 mod environment;
 mod error;
 mod gate;
+mod gather;
 mod handle;
 mod meter;
 mod observer;
@@ -24,6 +25,7 @@ mod results;
 mod retry;
 mod reuse;
 mod run;
+mod shards;
 mod shorthand;
 mod work;
 mod workers;
@@ -49,6 +51,7 @@ pub(crate) use results::EarlierResults;
 pub use results::Unbelievable;
 pub(crate) use reuse::Verdict;
 pub use reuse::{ReusePolicy, RunsBecause};
+pub(crate) use shards::ShardFlows;
 pub use work::{Stopped, WorkOptions, Worked};
 pub use workers::{Order, Submission, Workers, Workforce};
 
@@ -235,6 +238,14 @@ impl FlowEngine {
     /// Replays the log of a run and returns its state.
     fn load(&self, flow_id: FlowId) -> Result<FlowInstance, CoreEngineError> {
         Ok(self.repository.load(flow_id, &self.store.list(flow_id)?, &self.definition)?)
+    }
+
+    /// Runs a run that has no events, as far as the caller knows, to its end. Reads no log.
+    ///
+    /// # Errors
+    /// Fails like [`run`](Self::run), and with a conflict if another process has begun the run.
+    fn begin(&self, flow_id: FlowId) -> Result<FlowInstance, CoreEngineError> {
+        Session::begin(self, flow_id)?.drive(self, Until::FlowEnds)
     }
 
     fn drive(&self, flow_id: FlowId, until: Until) -> Result<FlowInstance, CoreEngineError> {

@@ -21,6 +21,7 @@ pub(crate) struct Repetition {
     store: Arc<dyn EventStore>,
     cancel: CancelToken,
     children: Option<Arc<dyn Children>>,
+    is_part: bool,
 }
 
 impl Repetition {
@@ -32,12 +33,25 @@ impl Repetition {
         store: Arc<dyn EventStore>,
         cancel: CancelToken,
     ) -> Self {
-        Self { step: FlowStep::alone(step), inputs: inputs.clone(), files, store, cancel, children: None }
+        Self {
+            step: FlowStep::alone(step),
+            inputs: inputs.clone(),
+            files,
+            store,
+            cancel,
+            children: None,
+            is_part: false,
+        }
     }
 
     /// Takes the ends of the children of the step from `children`.
     pub(crate) fn with_children(self, children: Option<Arc<dyn Children>>) -> Self {
         Self { children, ..self }
+    }
+
+    /// Declares whether the rows of the inputs are those of a shard, to which no condition on the whole applies.
+    pub(crate) fn on_part(self, is_part: bool) -> Self {
+        Self { is_part, ..self }
     }
 
     /// Returns the step.
@@ -92,6 +106,8 @@ impl Repetition {
             earlier_rows,
             rows,
             children,
+            shards: None,
+            is_part: self.is_part,
             sample,
         };
         match attempt.make() {

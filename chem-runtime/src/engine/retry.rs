@@ -33,7 +33,9 @@ impl FlowEngine {
         reason: Option<&str>,
     ) -> Result<FlowEventKind, CoreEngineError> {
         let (flow_id, step_id) = (instance.flow_id(), self.step_id(index));
-        let policy = instance.recorded(index).and_then(|step| step.retry.as_ref());
+        // The attempts of a step in shards are those of its children.
+        let policy = instance.recorded(index).filter(|step| step.shards.is_none());
+        let policy = policy.and_then(|step| step.retry.as_ref());
         let (attempt, error) = instance
             .steps()
             .get(index)

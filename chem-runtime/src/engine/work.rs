@@ -4,21 +4,26 @@
 //! The log is the queue. A claim is the lease on the child, or its first append; nothing else knows which child is taken.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::children::ChildRuns;
+use super::children::{ChildRuns, Ran};
 use super::clock::wait_until;
 use super::{CoreEngineError, FlowEngine};
 use crate::event::{FlowId, Resources};
 use crate::flow::{FlowInstance, FlowStep, StepStatus};
-use crate::step::children::{Advance, Children as _};
+use crate::step::workers::workers;
 use crate::step::{CancelToken, StepError};
 
-/// How long to wait before asking again for a child that no process runs.
-const PAUSE: Duration = Duration::from_millis(500);
+/// How long to wait before asking again for a child that no process runs: at first, and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
+
+/// Returns the pause after `pause`: twice as long.
+fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(PAUSE.1)
+}
 
 /// How much to work.
 #[derive(Debug, Clone, Default)]
@@ -86,6 +91,8 @@ struct Shift<'a> {
     options: &'a WorkOptions,
     cancel: &'a CancelToken,
     state: Mutex<State>,
+    /// A job has ended a child, or stopped.
+    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -126,7 +133,9 @@ impl FlowEngine {
         cancel: &CancelToken,
     ) -> Result<Worked, CoreEngineError> {
         let mut worked = Worked { completed: Vec::new(), failed: Vec::new(), stopped: Stopped::NothingLeft };
+        let mut pause = PAUSE.0;
         loop {
+            let done = worked.completed.len() + worked.failed.len();
             let instance = self.load(flow_id)?;
             let current = match instance.current() {
                 Some((index, step)) if step.status == StepStatus::Running && options.works_on(&step.id) => {
@@ -159,7 +168,11 @@ impl FlowEngine {
                 worked.stopped = self.stopped(cancel);
                 return Ok(worked);
             }
-            std::thread::sleep(PAUSE);
+            if worked.completed.len() + worked.failed.len() > done {
+                pause = PAUSE.0;
+            }
+            std::thread::sleep(pause);
+            pause = longer(pause);
         }
     }
 
@@ -170,15 +183,43 @@ impl FlowEngine {
 
     /// Returns whether a process runs `instance`, and will come to further children to work on.
     fn may_go_on(&self, instance: &FlowInstance, options: &WorkOptions) -> Result<bool, CoreEngineError> {
-        let next = instance.current().map_or(usize::MAX, |(index, step)| {
-            // The children of a running step have ended, or are known not to.
-            if step.status == StepStatus::Running { index + 1 } else { index }
+        let group = |index: usize| self.definition.steps().get(index).and_then(|step| step.policy().shards.clone());
+        let next = instance.current().map_or(usize::MAX, |(index, step)| match (step.status, group(index)) {
+            // The children of a running step have ended, or are known not to. Those of a group of steps are the same.
+            (StepStatus::Running, None) => index + 1,
+            (StepStatus::Running, shards) => {
+                (index..self.definition.steps().len()).find(|other| group(*other) != shards).unwrap_or(usize::MAX)
+            }
+            _ => index,
         });
-        let mut later = self.definition.steps().iter().skip(next);
         let is_held = || self.store.lease_holder(instance.flow_id()).map(|holder| holder.is_some());
-        let has_work =
-            |step: &FlowStep| step.step().children().is_some() && options.works_on(step.step().id().as_str());
-        Ok(later.any(has_work) && is_held()?)
+        let has_work = |step: &FlowStep| step.has_children() && options.works_on(step.step().id().as_str());
+        Ok(self.definition.steps().iter().skip(next).any(has_work) && is_held()?)
+    }
+
+    /// Runs the children of a step to their ends, as many at the same time as there are threads for the work on rows, and waits for
+    /// those that other processes run.
+    ///
+    /// # Errors
+    /// Fails if a child cannot run, and if `cancel` asks to stop.
+    pub(super) fn run_children(&self, children: &ChildRuns, cancel: &CancelToken) -> Result<(), StepError> {
+        let options = WorkOptions { jobs: workers()?.current_num_threads(), ..WorkOptions::default() };
+        match self.do_shift(children, &options, cancel).error {
+            Some(error) => Err(error),
+            None if cancel.is_cancelled() => Err(StepError::interrupted()),
+            None => Ok(()),
+        }
+    }
+
+    fn do_shift(&self, children: &ChildRuns, options: &WorkOptions, cancel: &CancelToken) -> State {
+        let shift = Shift { children, options, cancel, state: Mutex::default(), changed: Condvar::new() };
+        std::thread::scope(|scope| {
+            for job in 0..options.jobs.clamp(1, children.count().max(1)) {
+                let shift = &shift;
+                scope.spawn(move || shift.work(job));
+            }
+        });
+        shift.state.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stopped(&self, cancel: &CancelToken) -> Stopped {
@@ -199,14 +240,7 @@ impl FlowEngine {
     ) -> Result<(), CoreEngineError> {
         let done = worked.completed.len() + worked.failed.len();
         let options = WorkOptions { most: options.most.map(|most| most.saturating_sub(done)), ..options.clone() };
-        let shift = Shift { children, options: &options, cancel, state: Mutex::default() };
-        std::thread::scope(|scope| {
-            for job in 0..options.jobs.max(1) {
-                let shift = &shift;
-                scope.spawn(move || shift.work(job));
-            }
-        });
-        let state = shift.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let state = self.do_shift(children, &options, cancel);
         let count = state.completed.len() + state.failed.len();
         worked.completed.extend(state.completed);
         worked.failed.extend(state.failed);
@@ -226,9 +260,22 @@ impl Shift<'_> {
     /// Takes one child after another, until none is left or the work is over.
     fn work(&self, job: usize) {
         let total = self.children.count();
+        if total == 0 {
+            return;
+        }
         // Workers that begin at different children ask less often for one that is taken.
         let start = std::process::id() as usize + job * total / self.options.jobs.max(1);
+        let mut pause = PAUSE.0;
         loop {
+            let ended = self.state().ended.len();
+            // One question to the store in place of one for each child.
+            match self.children.completed() {
+                Ok(completed) => self.state().ended.extend(completed),
+                Err(error) => {
+                    self.state().error.get_or_insert(error);
+                    return;
+                }
+            }
             for index in (0..total).map(|offset| (start + offset) % total) {
                 if !self.claim(index) {
                     continue;
@@ -236,16 +283,22 @@ impl Shift<'_> {
                 let result = self.run(index);
                 let mut state = self.state();
                 state.taken.remove(&index);
+                self.changed.notify_all();
                 if let Err(error) = result {
                     // Other jobs stop before they take another child.
                     state.error.get_or_insert(error);
                     return;
                 }
             }
-            if self.is_over() || self.state().ended.len() == total {
+            if self.is_over() {
                 return;
             }
-            std::thread::sleep(PAUSE);
+            let state = self.state();
+            if state.ended.len() == total {
+                return;
+            }
+            pause = if state.ended.len() > ended { PAUSE.0 } else { longer(pause) };
+            drop(self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner));
         }
     }
 
@@ -259,17 +312,17 @@ impl Shift<'_> {
     }
 
     fn run(&self, index: usize) -> Result<(), StepError> {
-        if self.children.has_ended(index)? {
-            self.state().ended.insert(index);
-            return Ok(());
-        }
-        if let Advance::Ended(end) = self.children.advance(index, self.cancel)? {
-            let mut state = self.state();
-            state.ended.insert(index);
-            match end.result {
-                Ok(_) => state.completed.push(end.flow_id),
-                Err(_) => state.failed.push(end.flow_id),
+        match self.children.run(index, self.cancel)? {
+            Ran::Before(_) => drop(self.state().ended.insert(index)),
+            Ran::Now(end) => {
+                let mut state = self.state();
+                state.ended.insert(index);
+                match end.result {
+                    Ok(_) => state.completed.push(end.flow_id),
+                    Err(_) => state.failed.push(end.flow_id),
+                }
             }
+            Ran::Held => {}
         }
         Ok(())
     }
@@ -281,7 +334,7 @@ impl Shift<'_> {
         state.error.is_some() || self.cancel.is_cancelled() || self.options.most.is_some_and(|most| begun >= most)
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

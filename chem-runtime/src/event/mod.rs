@@ -51,7 +51,7 @@ pub use payload::{
     Environment, FlowCompleted, FlowInitialized, Operator, OutputRef, Person, RecordedDefinition, RecordedStep,
     StepFailed, StepFinished, StepKind, StepSignal, StepStarted, Usage,
 };
-pub use policy::{Gate, Resources, RetryOn, RetryPolicy, StepPolicy};
+pub use policy::{Gate, Resources, RetryOn, RetryPolicy, Shards, StepPolicy};
 pub use progress::{StepProgress, StepProgressed};
 pub use rows::{FinishedRows, TakenOver};
 pub use status::FlowStatus;
@@ -87,6 +87,16 @@ impl FlowId {
         bytes[6..].copy_from_slice(&hash[..10]);
         let builder = uuid::Builder::from_bytes(bytes).with_version(uuid::Version::SortRand);
         Self(builder.with_variant(uuid::Variant::RFC4122).into_uuid())
+    }
+
+    /// Returns the least and the greatest id that a child of this run may have.
+    pub(crate) fn range_of_children(self) -> (Uuid, Uuid) {
+        let end = |byte: u8| {
+            let mut bytes = self.0.into_bytes();
+            bytes[6..].fill(byte);
+            Uuid::from_bytes(bytes)
+        };
+        (end(0), end(u8::MAX))
     }
 
     /// Returns the id as a UUID.

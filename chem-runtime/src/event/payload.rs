@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::child::ChildOf;
-use super::policy::{Gate, Resources, RetryPolicy, StepPolicy};
+use super::policy::{Gate, Resources, RetryPolicy, Shards, StepPolicy};
 use super::rows::FinishedRows;
 use super::step_sources::StepSources;
 use crate::fingerprint::{ArtifactHash, CacheKey, DefinitionHash, Fingerprint};
@@ -105,6 +105,9 @@ pub struct RecordedStep {
     /// When to retry; `None` for a single attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryPolicy>,
+    /// How the step runs in shards; `None` if it runs as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards: Option<Shards>,
     /// The time limit of one attempt, in milliseconds; `None` for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
@@ -115,10 +118,10 @@ pub struct RecordedStep {
 }
 
 impl RecordedStep {
-    /// Returns the execution policy: retry, timeout, gate and resources.
+    /// Returns the execution policy: retry, timeout, gate, resources and shards.
     pub fn policy(&self) -> StepPolicy {
-        let (retry, gate) = (self.retry.clone(), self.gate.clone());
-        StepPolicy { retry, timeout_ms: self.timeout_ms, gate, resources: self.resources }
+        let Self { retry, timeout_ms, gate, resources, shards, .. } = self.clone();
+        StepPolicy { retry, timeout_ms, gate, resources, shards }
     }
 }
 

@@ -1,4 +1,5 @@
-//! The execution policy of a step: retries, time limit, gate and resources. Recorded in the log, but not part of any fingerprint.
+//! The execution policy of a step: retries, time limit, gate, resources and shards. Recorded in the log, but not part of any
+//! fingerprint.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,6 +15,20 @@ pub struct StepPolicy {
     pub gate: Option<Gate>,
     /// What the step needs of a machine; `None` if it does not say.
     pub resources: Option<Resources>,
+    /// How the step runs in shards; `None` if it runs as a whole.
+    pub shards: Option<Shards>,
+}
+
+/// A row step runs in shards: each part of its rows in a child run, which also runs the other steps of its group. Neither the
+/// outputs nor any fingerprint depend on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shards {
+    /// The id of the first step of the group. The steps of a group are consecutive.
+    pub group: String,
+    /// The output that is cut into shards, as `step` or `step.output`.
+    pub over: String,
+    /// The number of rows of a shard, about; at least 1.
+    pub rows: usize,
 }
 
 /// When and how often to retry a step.

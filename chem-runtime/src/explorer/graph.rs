@@ -101,6 +101,7 @@ mod tests {
     fn step(id: &str, inputs: &[&str]) -> RecordedStep {
         RecordedStep {
             gate: None,
+            shards: None,
             id: id.to_owned(),
             inputs: inputs.iter().map(|wire| (format!("port-{wire}"), (*wire).to_owned())).collect(),
             kind: StepKind::Transform,

@@ -119,6 +119,13 @@ macro_rules! hashes {
     )*};
 }
 
+impl ArtifactHash {
+    /// Returns the bytes of the hash.
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
 hashes! {
     /// Identifies an artifact: the hash of its kind and canonical payload.
     ArtifactHash,

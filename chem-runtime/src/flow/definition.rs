@@ -58,6 +58,7 @@ fn to_wire(planned: &PlannedStep) -> ToWire<'_> {
         wires: planned.inputs.iter().map(|(port, _)| port.as_str()).collect(),
         in_doubt: false,
         source: Some(planned.source),
+        default: None,
     }
 }
 
@@ -108,8 +109,12 @@ impl FlowDefinition {
             policy,
         });
         let wired: Vec<FlowStep> = wired.collect();
-        let hash = definition_hash(wired.iter().map(|step| step.step.id().as_str()));
-        Ok(Self {
+        Ok(Self::of_steps(wired))
+    }
+
+    fn of_steps(steps: Vec<FlowStep>) -> Self {
+        let hash = definition_hash(steps.iter().map(|step| step.step.id().as_str()));
+        Self {
             name: None,
             description: None,
             license: None,
@@ -117,9 +122,15 @@ impl FlowDefinition {
             overridden: BTreeSet::new(),
             spelled: BTreeMap::new(),
             step_sources: None,
-            steps: wired,
+            steps,
             hash,
-        })
+        }
+    }
+
+    /// Returns a definition of other steps with the name, the parameters and the modules of this one.
+    pub(super) fn with_steps(&self, steps: Vec<FlowStep>) -> Self {
+        let Self { name, params, overridden, spelled, step_sources, .. } = self.clone();
+        Self { name, params, overridden, spelled, step_sources, ..Self::of_steps(steps) }
     }
 
     /// Rebuilds the definition that a run recorded, with the step types of `registry`.
@@ -294,6 +305,7 @@ impl FlowDefinition {
                 timeout_ms: step.policy.timeout_ms,
                 gate: step.policy.gate.clone(),
                 resources: step.policy.resources,
+                shards: step.policy.shards.clone(),
             })
         };
         let steps = self.steps.iter().map(record).collect::<Result<_, _>>()?;

@@ -15,7 +15,7 @@ pub struct Change {
     /// The id of the step.
     pub step: String,
     /// The part: `step`, `place` (its index), `uses`, `version`, `parameter x` or `input x`; or, of its policy, `retry`,
-    /// `timeout_ms`, `gate` or `resources`. Part of the divergence hash.
+    /// `timeout_ms`, `gate`, `resources` or `shards`. Part of the divergence hash.
     pub part: String,
     /// The value in the first definition; `None` if the part is absent.
     pub before: Option<Value>,
@@ -39,7 +39,7 @@ impl fmt::Display for Change {
 }
 
 /// Returns the differences between the steps of two definitions, in the order of the steps. Ignores what is not part of any
-/// fingerprint: descriptions, retries, timeouts, gates and resources.
+/// fingerprint: descriptions, retries, timeouts, gates, resources and shards.
 pub(crate) fn changes(before: &RecordedDefinition, after: &RecordedDefinition) -> Vec<Change> {
     let whole = |step: &RecordedStep| Some(Value::String(format!("{}@{}", step.uses, step.version)));
     let mut found = Vec::new();
@@ -75,15 +75,17 @@ pub(crate) fn changes(before: &RecordedDefinition, after: &RecordedDefinition) -
     found
 }
 
-/// Returns the differences between the policies of steps that both definitions have: retries, timeouts, gates and resources, which
-/// are not part of any fingerprint.
+/// Returns the differences between the policies of steps that both definitions have: retries, timeouts, gates, resources and
+/// shards, which are not part of any fingerprint.
 pub(crate) fn policy_changes(before: &RecordedDefinition, after: &RecordedDefinition) -> Vec<Change> {
     let policy = |step: &RecordedStep| -> BTreeMap<String, Value> {
         let retry = step.retry.as_ref().and_then(|retry| serde_json::to_value(retry).ok());
         let gate = step.gate.as_ref().and_then(|gate| serde_json::to_value(gate).ok());
         let resources = step.resources.as_ref().and_then(|resources| serde_json::to_value(resources).ok());
+        let shards = step.shards.as_ref().and_then(|shards| serde_json::to_value(shards).ok());
         let timeout = step.timeout_ms.map(Value::from);
-        let parts = [("retry", retry), ("timeout_ms", timeout), ("gate", gate), ("resources", resources)];
+        let parts =
+            [("retry", retry), ("timeout_ms", timeout), ("gate", gate), ("resources", resources), ("shards", shards)];
         parts.into_iter().filter_map(|(part, value)| Some((part.to_owned(), value?))).collect()
     };
     let mut found = Vec::new();
@@ -139,6 +141,7 @@ mod tests {
             timeout_ms: None,
             gate: None,
             resources: None,
+            shards: None,
         }
     }
 

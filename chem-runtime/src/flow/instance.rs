@@ -86,7 +86,9 @@ impl FlowInstance {
     /// Returns whether the failed step at `index` is retried automatically.
     pub(super) fn may_retry(&self, index: usize) -> bool {
         let (Some(step), Some(recorded)) = (self.steps.get(index), self.recorded(index)) else { return false };
-        let policy = recorded.retry.as_ref().filter(|_| !step.is_rejected() && !step.left_behind);
+        // The attempts of a step in shards are those of its children.
+        let may = recorded.shards.is_none() && !step.is_rejected() && !step.left_behind;
+        let policy = recorded.retry.as_ref().filter(|_| may);
         policy.is_some_and(|policy| policy.again(step.attempt, step.transient))
     }
 

@@ -31,6 +31,7 @@ mod history;
 mod identity;
 mod instance;
 mod proof;
+mod shard;
 mod wired;
 mod wiring;
 
@@ -48,6 +49,7 @@ pub use evolve::{ReplayError, evolve, replay};
 pub(crate) use history::{ancestors_of, history_of};
 pub use identity::{StepIdentity, definition_hash, flow_fingerprint};
 pub use instance::{FlowInstance, StepState, StepStatus};
+pub(crate) use shard::{ShardGroup, rows_port};
 pub use wired::{FlowStep, OutputAddress};
 pub(crate) use wiring::{Doubled, Feed, Problem, Shape, ToWire, check as check_wiring};
 

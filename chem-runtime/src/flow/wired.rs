@@ -30,9 +30,14 @@ impl FlowStep {
         Self { step: step.into(), ..self.clone() }
     }
 
-    /// Returns the execution policy: retry, timeout, gate and resources.
+    /// Returns the execution policy: retry, timeout, gate, resources and shards.
     pub fn policy(&self) -> &StepPolicy {
         &self.policy
+    }
+
+    /// Returns whether child runs work for the step.
+    pub(crate) fn has_children(&self) -> bool {
+        self.step.children().is_some() || self.policy.shards.is_some()
     }
 
     /// Returns for each wired port the output that feeds it.

@@ -24,6 +24,9 @@ pub(crate) struct ToWire<'a> {
     pub(crate) in_doubt: bool,
     /// Whether the step is marked as a source; `None` if the mark could not be parsed.
     pub(crate) source: Option<bool>,
+    /// The index of the step and the name of the output that feed the first port by default; `None` for the main output of the
+    /// step before.
+    pub(crate) default: Option<(usize, String)>,
 }
 
 /// The output that feeds a port.
@@ -167,13 +170,18 @@ impl Checker<'_> {
         if in_doubt || (shape.kind != StepKind::Source && (index == 0 || step.source == Some(true))) {
             return;
         }
-        let before = index.checked_sub(1);
+        let (before, output) = match &step.default {
+            Some((from, output)) => (Some(*from), output.as_str()),
+            None => (index.checked_sub(1), MAIN_OUTPUT),
+        };
         let after_sink = before.and_then(|before| self.steps[before].shape).is_some_and(|it| it.kind == StepKind::Sink);
         for (number, port) in shape.inputs.iter().enumerate().filter(|(_, port)| !step.wires.contains(&port.name)) {
             match before {
                 Some(before) if number == 0 && !(port.optional && after_sink) => {
-                    self.connect(index, *port, None, before, MAIN_OUTPUT);
-                    self.doubled(index, *port, before);
+                    self.connect(index, *port, None, before, output);
+                    if output == MAIN_OUTPUT {
+                        self.doubled(index, *port, before);
+                    }
                 }
                 _ if port.optional => {}
                 _ => self.wiring.problems.push(Problem::OpenPort { step: index, port: *port }),

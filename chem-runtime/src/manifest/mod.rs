@@ -25,6 +25,7 @@ mod included;
 mod policy;
 mod recorded;
 mod schema;
+mod shards;
 mod sources;
 mod sweep;
 mod template;
@@ -167,6 +168,7 @@ fn check_flow(
     };
     let specs: Vec<Option<&'static StepSpec>> = found.iter().zip(&steps).map(shaped).collect();
     let wired = wiring::check(&steps, &specs, source, registry, &mut findings);
+    shards::check(&steps, &specs, &wired.feeds, source, &mut findings);
 
     let mut origins = Origins { overridden: params.overridden().clone(), written: Vec::new() };
     let mut bound: Vec<Option<Box<dyn StepDefinition>>> = Vec::new();
@@ -195,7 +197,7 @@ fn check_flow(
     }
     let known = Known { columns: binder.columns.into_known() };
     let policies: Vec<StepPolicy> =
-        steps.iter().map(|step| policy::read(&step.policy, &mut params, source, &mut findings)).collect();
+        steps.iter().map(|step| policy::read(step, &mut params, source, &mut findings)).collect();
     // A name that is misspelled where it is used would make its parameter look unused.
     if !findings.has_errors_in(&["01", "02", "03", "04"]) {
         params.warn_of_unused(source, &mut findings);
@@ -204,8 +206,11 @@ fn check_flow(
     let mut definition = None;
     if !findings.has_errors_but(accepted) {
         let planned = steps.iter().zip(bound).zip(policies).filter_map(|((step, bound), policy)| {
-            let inputs = step.inputs.iter().map(|(port, from)| (port.name.clone(), from.text.clone())).collect();
-            Some(PlannedStep { step: bound?, inputs, source: step.source?, policy })
+            let mut inputs: Vec<(String, String)> =
+                step.inputs.iter().map(|(port, from)| (port.name.clone(), from.text.clone())).collect();
+            let bound = bound?;
+            inputs.extend(shards::default_input(step, bound.as_ref()));
+            Some(PlannedStep { step: bound, inputs, source: step.source?, policy })
         });
         match FlowDefinition::new(planned) {
             Ok(flow_definition) => {

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use chem_manifest::authored::{self, Policy};
+use chem_manifest::authored::{self, AuthoredStep, InShards};
 use chem_manifest::params::Params;
 use chem_manifest::{Diagnostic, Findings, Source, rules};
 
 use super::binding::filled_text;
 use crate::flow::{AnswerError, check_schema};
-use crate::step::{Gate, Resources, RetryOn, RetryPolicy, StepPolicy};
+use crate::step::{Gate, Resources, RetryOn, RetryPolicy, Shards, StepPolicy};
 
 /// Resolves the policy of a step. Reports an invalid schema, or a placeholder that cannot be filled in, to `findings`.
-pub(super) fn read(written: &Policy, params: &mut Params, source: &Source, findings: &mut Findings) -> StepPolicy {
+pub(super) fn read(step: &AuthoredStep, params: &mut Params, source: &Source, findings: &mut Findings) -> StepPolicy {
+    let written = &step.policy;
     let retry = written.retry.as_ref().map(|retry| RetryPolicy {
         attempts: retry.attempts,
         backoff_ms: retry.backoff_ms,
@@ -39,7 +40,12 @@ pub(super) fn read(written: &Policy, params: &mut Params, source: &Source, findi
         let authored::Resources { cpus, memory_mib, gpus, time_ms } = needed;
         Resources { cpus, gpus, memory_mib, time_ms }
     });
-    StepPolicy { retry, timeout_ms: written.timeout_ms, gate, resources }
+    let shards = step.shards.as_ref().map(shards);
+    StepPolicy { retry, timeout_ms: written.timeout_ms, gate, resources, shards }
+}
+
+fn shards(InShards { group, over, rows, .. }: &InShards) -> Shards {
+    Shards { group: group.clone(), over: over.text.clone(), rows: *rows }
 }
 
 #[cfg(all(test, not(feature = "gate-schemas")))]

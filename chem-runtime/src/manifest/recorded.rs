@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chem_manifest::StepId;
-use chem_manifest::document::{Environment, Gate, Manifest, MapOver, Resources, Retry, RetryOn, Step};
+use chem_manifest::document::{Environment, Gate, Manifest, MapOver, Resources, Retry, RetryOn, Shards, Step};
 use chem_manifest::license::is_license;
 use serde_json::{Map, Value};
 
@@ -27,7 +27,9 @@ pub fn manifest_of_run(initialized: &FlowInitialized) -> Result<Manifest, Invali
     let mut written: Vec<Step> = Vec::new();
     for step in steps {
         let before = written.last().map(|before| before.id.as_str());
-        written.push(writer.step(step, before)?);
+        let is_first = step.shards.as_ref().is_some_and(|shards| shards.group == step.id);
+        let fed = step.shards.as_ref().filter(|_| is_first).map(|shards| shards.over.as_str());
+        written.push(writer.step(step, before, fed.or(before))?);
     }
     let license = license.clone().filter(|license| is_license(license));
     let (steps_from, environment) = step_sources.clone().map_or_else(Default::default, |sources| {
@@ -46,14 +48,15 @@ struct Writer<'r> {
 }
 
 impl Writer<'_> {
-    fn step(&mut self, step: &RecordedStep, before: Option<&str>) -> Result<Step, InvalidStepId> {
+    /// Converts a step after the step `before`, which the output `fed` feeds by default.
+    fn step(&mut self, step: &RecordedStep, before: Option<&str>, fed: Option<&str>) -> Result<Step, InvalidStepId> {
         let map = if step.uses == MAP_STEP { self.map(&step.params) } else { None };
         Ok(Step {
             id: StepId::new(&step.id)?,
             uses: if map.is_some() { None } else { Some(step.uses.clone()) },
             // The first step needs no mark.
             source: step.kind == StepKind::Source && before.is_some(),
-            inputs: inputs(&step.inputs, before),
+            inputs: inputs(&step.inputs, fed),
             with: match &map {
                 Some(_) => Map::new(),
                 None => step.params.iter().map(|(name, value)| (name.clone(), self.value(value))).collect(),
@@ -78,6 +81,10 @@ impl Writer<'_> {
                 memory_mib,
                 gpus,
                 time_ms,
+            }),
+            shards: step.shards.as_ref().map(|shards| {
+                let event::Shards { group, over, rows } = shards.clone();
+                Shards { group, over, rows }
             }),
         })
     }
@@ -132,8 +139,7 @@ impl Writer<'_> {
     }
 }
 
-/// Returns the inputs of a step. Omits a single input that is the main output of the previous step, which feeds the
-/// first port by default.
+/// Returns the inputs of a step. Omits a single input that is the output which feeds the first port by default.
 fn inputs(recorded: &BTreeMap<String, String>, before: Option<&str>) -> BTreeMap<String, String> {
     if recorded.len() == 1 && recorded.values().next().map(String::as_str) == before {
         return BTreeMap::new();

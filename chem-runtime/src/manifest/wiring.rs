@@ -33,7 +33,18 @@ pub(super) fn check(
 ) -> Wired {
     let mut links = HashMap::new();
     let finder = Links::new(steps, source);
-    let wiring = check_wiring(&steps.iter().zip(specs).map(to_wire).collect::<Vec<_>>(), &mut |step, wire| {
+    let mut to_wire: Vec<ToWire<'_>> = steps.iter().zip(specs).map(to_wire).collect();
+    for (index, step) in steps.iter().enumerate() {
+        let Some(shards) = step.shards.as_ref().filter(|shards| shards.is_first) else { continue };
+        match finder.find(index, &shards.over, findings) {
+            Some(link) => {
+                let output = link.output.as_ref().map_or(MAIN_OUTPUT, |output| &output.text);
+                to_wire[index].default = Some((link.from, output.to_owned()));
+            }
+            None => to_wire[index].in_doubt = true,
+        }
+    }
+    let wiring = check_wiring(&to_wire, &mut |step, wire| {
         let (_, from) = &steps[step].inputs[wire];
         let link = finder.find(step, from, findings)?;
         let output = link.output.as_ref().map_or(MAIN_OUTPUT, |output| &output.text).to_owned();
@@ -58,6 +69,7 @@ fn to_wire<'a>((step, spec): (&'a AuthoredStep, &Option<&'static StepSpec>)) -> 
         wires: step.inputs.iter().map(|(port, _)| port.name.as_str()).collect(),
         in_doubt: step.inputs_in_doubt,
         source: step.source,
+        default: None,
     }
 }
 

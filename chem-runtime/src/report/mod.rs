@@ -23,7 +23,9 @@ use crate::event::{
 };
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
 use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepState, StepStatus, replay};
-use crate::step::{FileWritten, MAIN_OUTPUT, REJECTS, answer_in};
+#[cfg(feature = "cli")]
+use crate::step::children::MAP_STEP;
+use crate::step::{FileWritten, MAIN_OUTPUT, REJECTS, Shards, answer_in};
 #[cfg(any(feature = "cli", feature = "ui"))]
 use crate::store::Holder;
 use crate::store::{ArtifactStore, FlowSummary, PersistenceError, StoredArtifacts};
@@ -101,6 +103,8 @@ pub struct StepReport {
     pub params: Map<String, Value>,
     /// What programs answered to the parameters that ask them, such as for a version.
     pub answers: BTreeMap<String, String>,
+    /// How the step runs in shards; `None` if it runs as a whole.
+    pub shards: Option<Shards>,
     /// The status of the step.
     pub status: StepStatus,
     /// The fingerprint; `None` until the step has started.
@@ -162,6 +166,7 @@ impl RunReport {
             version: recorded.version,
             params: params_of(&recorded.params, state),
             answers: BTreeMap::new(),
+            shards: recorded.shards.clone(),
             status: state.status,
             fingerprint: state.fingerprint(),
             outputs: state.outputs.clone(),
@@ -318,6 +323,12 @@ impl DecisionReport {
 }
 
 impl StepReport {
+    /// Returns whether child runs do the work of the step.
+    #[cfg(feature = "cli")]
+    pub(crate) fn has_children(&self) -> bool {
+        self.uses == MAP_STEP || self.shards.is_some()
+    }
+
     fn to_json(&self) -> Value {
         let mut json = json!({
             "id": self.id,
@@ -331,6 +342,9 @@ impl StepReport {
         });
         if let Some(usage) = &self.usage {
             json["usage"] = json!(usage);
+        }
+        if let Some(shards) = &self.shards {
+            json["shards"] = json!(shards);
         }
         if !self.answers.is_empty() {
             json["answers"] = json!(self.answers);

@@ -7,7 +7,7 @@ use chem_manifest::StepId;
 use serde::Serialize;
 
 use super::children::Children;
-use super::earlier_rows::{EarlierRows, RowsRecord};
+use super::earlier_rows::{EarlierRows, RowsRecord, ShardResults};
 use super::error::StepError;
 use super::files::Files;
 use super::keeper::Keeper;
@@ -15,6 +15,7 @@ use super::port::Input;
 use super::row_kind::RowKind;
 use super::sample::Sample;
 use super::signal::Signal;
+use super::stored_rows::StoredRows;
 use crate::artifact::{ArtifactSource, ArtifactValue, Handed, TableStream};
 use crate::cancel::CancelToken;
 use crate::event::StepProgress;
@@ -32,6 +33,8 @@ pub struct ExecutionContext<'a> {
     batch_rows: Option<usize>,
     sample: Option<Sample>,
     earlier_rows: Option<&'a EarlierRows>,
+    shards: Option<&'a ShardResults>,
+    is_part: bool,
     rows: Mutex<Option<RowsRecord>>,
     keeper: Option<&'a dyn Keeper>,
     progress_so_far: Option<&'a StepProgress>,
@@ -59,6 +62,8 @@ impl<'a> ExecutionContext<'a> {
             batch_rows: None,
             sample: None,
             earlier_rows: None,
+            shards: None,
+            is_part: false,
             rows: Mutex::default(),
             keeper: None,
             progress_so_far: None,
@@ -73,6 +78,25 @@ impl<'a> ExecutionContext<'a> {
 
     pub(super) fn earlier_rows(&self) -> Option<&'a EarlierRows> {
         self.earlier_rows
+    }
+
+    /// Takes over what came out for the rows of the input in its shards.
+    pub(crate) fn gathering(self, shards: Option<&'a ShardResults>) -> Self {
+        Self { shards, ..self }
+    }
+
+    pub(super) fn shards(&self) -> Option<&'a ShardResults> {
+        self.shards
+    }
+
+    /// Declares whether the rows of a row step are a part of its input, to which no condition on the whole input applies.
+    pub(crate) fn on_part(self, is_part: bool) -> Self {
+        Self { is_part, ..self }
+    }
+
+    /// Returns whether the rows of a row step are only some of those of its input.
+    pub(super) fn is_partial(&self) -> bool {
+        self.is_part || self.sample.is_some()
     }
 
     /// Records what a row step leaves to later runs.
@@ -159,6 +183,9 @@ impl<'a> ExecutionContext<'a> {
         let Some(wired) = self.inputs.0.get(port) else {
             return Err(StepError::new(format!("nothing is wired to the input `{port}`")));
         };
+        if let Some(StoredRows { kind, rows }) = wired.handed.as_ref().and_then(|handed| handed.downcast_ref()) {
+            return Ok((kind.clone(), rows.clone()));
+        }
         if let Some(value) = wired.handed.as_ref().and_then(K::take) {
             let (kind, table) = value.into_rows();
             return Ok((kind, table.into()));

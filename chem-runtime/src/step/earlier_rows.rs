@@ -1,4 +1,4 @@
-//! An earlier result of a row step on other rows, and what a row step leaves to later runs.
+//! Results of a row step on other rows: an earlier one, and those of its shards. And what a row step leaves to later runs.
 
 use crate::artifact::Artifact;
 use crate::event::{EventAddress, OutputRef, TakenOver};
@@ -15,6 +15,14 @@ pub(crate) struct EarlierRows {
     pub(crate) outputs: Vec<OutputRef>,
     /// The artifact with the outcome of each row.
     pub(crate) outcomes: ArtifactHash,
+}
+
+/// The results of the shards of a row step.
+#[derive(Debug, Clone)]
+pub(crate) struct ShardResults {
+    /// For each shard, in the order of the rows, how many rows of the input it has, and the result; `None` if nothing can be
+    /// taken over from it.
+    pub(crate) shards: Vec<(usize, Option<EarlierRows>)>,
 }
 
 /// What a row step leaves to later runs, besides its outputs.

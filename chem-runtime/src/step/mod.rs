@@ -47,9 +47,11 @@ pub(crate) mod rows;
 pub(crate) mod run_step;
 mod sample;
 pub(crate) mod secret;
+pub(crate) mod shard_step;
 mod signal;
 mod signature;
 mod source_record;
+mod stored_rows;
 mod stream;
 mod streamed;
 mod structures;
@@ -70,7 +72,7 @@ pub use definition::{PlannedStep, StepDefinition, StepOutput, StepRunResult, Ste
 pub use depictor::Depictor;
 pub use descent::{Descent, DroppedRow, Explanation, Grouping, HowJoined, Joined, OfEqual};
 pub use doc::StepDoc;
-pub(crate) use earlier_rows::{EarlierRows, RowsRecord};
+pub(crate) use earlier_rows::{EarlierRows, RowsRecord, ShardResults};
 pub use error::{IntoStepError, StepError};
 pub use expression::{Computation, Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, InputFile, OutputFile};
@@ -117,4 +119,4 @@ pub use typed::{Shape, Step, StepSpec};
 
 pub use chem_macros::{Step, StepInputs};
 
-pub use crate::event::{Gate, OutputRef, Resources, RetryOn, RetryPolicy, StepKind, StepPolicy, StepSources};
+pub use crate::event::{Gate, OutputRef, Resources, RetryOn, RetryPolicy, Shards, StepKind, StepPolicy, StepSources};

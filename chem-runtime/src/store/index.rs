@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::{Cursor, EventLog, FlowSummary, PersistenceError, RunFilter};
-use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished};
+use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, FlowStatus, StepFinished};
 use crate::fingerprint::{CacheKey, WorkKey};
 
 /// The location of a step's stored result.
@@ -76,6 +76,18 @@ pub trait RunIndex: EventLog {
         ids.sort_unstable();
         ids.truncate(limit);
         Ok(ids)
+    }
+
+    /// Returns the runs that have completed and whose ids are among those that children of `parent` may have.
+    ///
+    /// # Errors
+    /// Fails like [`find_runs`](Self::find_runs).
+    fn completed_children(&self, parent: FlowId) -> Result<Vec<FlowId>, PersistenceError> {
+        let (least, greatest) = parent.range_of_children();
+        let filter = RunFilter { status: Some(FlowStatus::Completed), ..RunFilter::default() };
+        let runs = self.find_runs(&filter, None, usize::MAX)?;
+        let ids = runs.iter().map(FlowSummary::flow_id);
+        Ok(ids.filter(|id| (least..=greatest).contains(&id.as_uuid())).collect())
     }
 
     /// Returns up to `limit` `StepFinished` events with the cache key `key`, across all runs, newest first; with

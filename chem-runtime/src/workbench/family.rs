@@ -1,15 +1,14 @@
-//! The children of a run: the runs that its steps with `map:` run.
+//! The children of a run: the runs that its steps with `map:` run, and those that work on shards.
 
 use serde_json::{Map, Value, json};
 
 use super::{WorkbenchError, running_process};
-use crate::engine::child_id;
+use crate::engine::{ShardFlows, child_id};
 use crate::event::{FlowEventKind, FlowId};
 use crate::fingerprint::Fingerprint;
-use crate::flow::{FlowInstance, FlowStatus};
-use crate::step::children::{ChildFlow, MAP_STEP, MapParams, label};
-#[cfg(feature = "ui")]
-use crate::store::PersistenceError;
+use crate::flow::{FlowDefinition, FlowInstance, FlowStatus};
+use crate::step::children::{MAP_STEP, MapParams, label};
+use crate::step::{Registry, StepError};
 use crate::store::{EventStore, Holder};
 
 /// A child of a run.
@@ -63,10 +62,10 @@ impl Child {
 /// is reused has none in this run.
 ///
 /// # Errors
-/// Fails if the store cannot be read.
+/// Fails if the store cannot be read, or if the recorded parameters of a step do not say which children it has.
 pub fn children(store: &dyn EventStore, run: &FlowInstance) -> Result<Vec<Child>, WorkbenchError> {
     let mut children = Vec::new();
-    for Member { step_id, index, flow_id, given } in members(run) {
+    for Member { step_id, index, flow_id, given } in members(store, run)? {
         let last = match store.next_position(flow_id)?.checked_sub(1) {
             Some(last) => store.read_event(flow_id, last)?,
             None => None,
@@ -80,7 +79,6 @@ pub fn children(store: &dyn EventStore, run: &FlowInstance) -> Result<Vec<Child>
             Some(FlowEventKind::FlowCompleted(completed)) => Some(completed.flow_fingerprint),
             _ => None,
         };
-        let step_id = step_id.to_owned();
         children.push(Child { step_id, index, flow_id, given, status, flow_fingerprint, holder });
     }
     Ok(children)
@@ -89,32 +87,46 @@ pub fn children(store: &dyn EventStore, run: &FlowInstance) -> Result<Vec<Child>
 /// Returns the number of events that the children of a run have together. It grows whenever one of them goes on.
 ///
 /// # Errors
-/// Fails if the store cannot be read.
+/// Fails like [`children`].
 #[cfg(feature = "ui")]
-pub(crate) fn events_of_children(store: &dyn EventStore, run: &FlowInstance) -> Result<u64, PersistenceError> {
-    members(run).try_fold(0, |sum, member| Ok(sum + store.next_position(member.flow_id)?))
+pub(crate) fn events_of_children(store: &dyn EventStore, run: &FlowInstance) -> Result<u64, WorkbenchError> {
+    members(store, run)?.into_iter().try_fold(0, |sum, member| Ok(sum + store.next_position(member.flow_id)?))
 }
 
 /// A child by what the log of its parent says.
-struct Member<'a> {
-    step_id: &'a str,
+struct Member {
+    step_id: String,
     index: usize,
     flow_id: FlowId,
     given: Map<String, Value>,
 }
 
-fn members(run: &FlowInstance) -> impl Iterator<Item = Member<'_>> {
+fn members(store: &dyn EventStore, run: &FlowInstance) -> Result<Vec<Member>, WorkbenchError> {
+    let unreadable =
+        |error: StepError| WorkbenchError::Children { flow_id: run.flow_id(), reason: format!("{error:#}") };
     let recorded = run.initialized().map(|begun| begun.definition.steps.as_slice()).unwrap_or_default();
-    let steps = recorded.iter().zip(run.steps()).filter(|(step, _)| step.uses == MAP_STEP);
-    steps.flat_map(|(step, state)| {
-        let started = state.started.as_ref().filter(|_| state.reused.is_none());
-        let params = started.and_then(|started| Some((started, MapParams::read(&step.params).ok()?)));
-        params.into_iter().flat_map(|(started, params)| {
-            let member = |(index, child): (usize, ChildFlow)| {
-                let flow_id = child_id(run.flow_id(), started, index);
-                Member { step_id: &step.id, index, flow_id, given: child.given }
-            };
-            params.children.into_iter().enumerate().map(member)
-        })
-    })
+    let in_shards = recorded.iter().any(|step| step.shards.is_some());
+    let definition = || FlowDefinition::of_run(run, Registry::linked()?).map_err(StepError::from);
+    let definition = in_shards.then(definition).transpose().map_err(unreadable)?;
+    let mut members = Vec::new();
+    for (step_index, (step, state)) in recorded.iter().zip(run.steps()).enumerate() {
+        let (Some(started), None) = (&state.started, state.reused) else { continue };
+        let given: Vec<Map<String, Value>> = if step.uses == MAP_STEP {
+            let invalid = |reason: String| StepError::new(format!("step `{}`: {reason}", step.id));
+            let params = MapParams::read(&step.params).map_err(|reason| unreadable(invalid(reason)))?;
+            params.children.into_iter().map(|child| child.given).collect()
+        } else if let (Some(definition), Some(_)) = (&definition, &step.shards) {
+            let shards = ShardFlows::of(definition, run, step_index, store).map_err(unreadable)?;
+            // The other steps of the group have the same children.
+            let begun = shards.filter(|(_, begun)| begun.step_index == step_index);
+            begun.map(|(shards, _)| (0..shards.count()).map(|index| shards.given(index)).collect()).unwrap_or_default()
+        } else {
+            continue;
+        };
+        members.extend(given.into_iter().enumerate().map(|(index, given)| {
+            let flow_id = child_id(run.flow_id(), started, index);
+            Member { step_id: step.id.clone(), index, flow_id, given }
+        }));
+    }
+    Ok(members)
 }

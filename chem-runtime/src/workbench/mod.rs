@@ -154,6 +154,14 @@ pub enum WorkbenchError {
         /// The columns of the run's tables.
         known: Vec<String>,
     },
+    /// The children of a run cannot be found.
+    #[error("the children of run {flow_id} are not known: {reason}")]
+    Children {
+        /// The id of the run.
+        flow_id: FlowId,
+        /// Why.
+        reason: String,
+    },
     /// The work was cancelled.
     #[error("cancelled before the whole store was checked")]
     Cancelled,

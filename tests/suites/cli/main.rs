@@ -37,6 +37,7 @@ mod refused;
 mod retry;
 mod secrets;
 mod several;
+mod shards;
 mod snapshot;
 mod sources;
 mod spool;

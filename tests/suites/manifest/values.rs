@@ -306,18 +306,20 @@ fn manifest() -> impl Strategy<Value = Manifest> {
         on_error: if collect { document::OnError::Collect } else { document::OnError::Fail },
     });
     let what = prop_oneof![4 => text().prop_map(Ok), 1 => map.prop_map(Err)];
-    let step = (what, any::<bool>(), btree_map(key(), "(\\.[a-z]{1,3})?", 0..3), members(), policy);
+    let shards = proptest::option::of((1_usize..9, any::<bool>()));
+    let step = (what, any::<bool>(), btree_map(key(), "(\\.[a-z]{1,3})?", 0..3), members(), (policy, shards));
     let name =
         || "[a-z][a-z0-9_-]{0,9}|null|true|no|y|e3".prop_filter("an id is text", |name| StepId::new(name).is_ok());
     let license = proptest::option::of("[A-Za-z0-9][A-Za-z0-9.+-]{0,9}|https?://[!-~]{1,9}");
     let flow = (name(), (proptest::option::of(text()), license), params, vec(step, 1..3), name());
     flow.prop_map(|(flow, (description, license), params, drawn, id)| {
         let mut steps: Vec<document::Step> = Vec::new();
-        for (index, (what, source, inputs, with, (retry, timeout_ms, gate, resources))) in drawn.into_iter().enumerate()
-        {
+        for (index, (what, source, inputs, with, (policy, shards))) in drawn.into_iter().enumerate() {
+            let (retry, timeout_ms, gate, resources) = policy;
             let before = steps.last().map(|before| before.id.clone());
             let inputs =
                 inputs.into_iter().filter_map(|(port, output)| Some((port, format!("{}{output}", before.as_ref()?))));
+            let inputs = inputs.collect();
             let id = if index == 0 { id.clone() } else { format!("{id}-{index}") };
             let id = StepId::new(id).unwrap();
             let (uses, map): (Option<String>, Option<document::MapOver>) = match what {
@@ -325,18 +327,15 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                 Err(map) => (None, Some(map)),
             };
             let with = if map.is_some() { Map::new() } else { with };
-            steps.push(document::Step {
-                id,
-                uses,
-                map,
-                source,
-                inputs: inputs.collect(),
-                with,
-                retry,
-                timeout_ms,
-                gate,
-                resources,
+            // A step in shards begins a group, or joins that of the step before.
+            let joined = steps.last().and_then(|before| before.shards.clone());
+            let shards = shards.zip(before).map(|((rows, joins), before)| {
+                let begun = document::Shards { group: id.to_string(), over: before.to_string(), rows };
+                joined.filter(|_| joins).unwrap_or(begun)
             });
+            let step =
+                document::Step { id, uses, map, source, inputs, with, retry, timeout_ms, gate, resources, shards };
+            steps.push(step);
         }
         let params = params.into_iter().collect();
         Manifest { description, license, params, ..Manifest::new(StepId::new(flow).unwrap(), steps) }

@@ -23,13 +23,13 @@ use super::{bound, examples, run, spelled, without_values};
 
 /// A row of the input.
 #[derive(Debug, Clone, PartialEq)]
-struct Row {
-    name: Option<&'static str>,
+pub(super) struct Row {
+    pub(super) name: Option<&'static str>,
     /// The index of a molecule in [`smiles`].
-    molecule: usize,
-    a: Option<i64>,
-    b: Option<f64>,
-    ok: Option<bool>,
+    pub(super) molecule: usize,
+    pub(super) a: Option<i64>,
+    pub(super) b: Option<f64>,
+    pub(super) ok: Option<bool>,
 }
 
 /// A change of the input.
@@ -63,7 +63,7 @@ const MOLECULES: [&str; 12] = [
     "CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC",
 ];
 
-fn row() -> impl Strategy<Value = Row> {
+pub(super) fn row() -> impl Strategy<Value = Row> {
     let b = option::of(select(vec![0.0, 1.5, 2.0, 7.25]));
     (name(), 0..MOLECULES.len(), option::of(0_i64..6), b, any::<Option<bool>>())
         .prop_map(|(name, molecule, a, b, ok)| Row { name, molecule, a, b, ok })
@@ -108,13 +108,13 @@ impl Edit {
 }
 
 /// Returns the canonical SMILES of [`MOLECULES`].
-fn smiles() -> Vec<Box<str>> {
+pub(super) fn smiles() -> Vec<Box<str>> {
     let (outputs, _) = run("molecules.inline", &json!({ "molecules": MOLECULES }), None, None).unwrap();
     outputs[0].1.texts("smiles").unwrap().iter().map(|smiles| smiles.unwrap().into()).collect()
 }
 
 /// Returns the table that a file with these rows gives.
-fn table(rows: &[Row], smiles: &[Box<str>]) -> Dataset {
+pub(super) fn table(rows: &[Row], smiles: &[Box<str>]) -> Dataset {
     let text = |values: Vec<Option<&str>>| Values::texts(values);
     let mut columns = vec![(Column::new("name", ColumnType::Text), text(rows.iter().map(|row| row.name).collect()))];
     if !smiles.is_empty() {
@@ -135,7 +135,7 @@ fn table(rows: &[Row], smiles: &[Box<str>]) -> Dataset {
 }
 
 /// A source that gives a table.
-struct Given(StepId, Dataset);
+pub(super) struct Given(pub(super) StepId, pub(super) Dataset);
 
 impl StepDefinition for Given {
     fn id(&self) -> &StepId {

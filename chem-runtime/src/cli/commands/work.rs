@@ -53,11 +53,11 @@ pub(in crate::cli) fn run(shared: &Shared, args: &WorkArgs) -> Result<ExitCode, 
     let store = runs::open_store(shared, OpenMode::Existing)?;
     let (flow_id, events) = runs::find_run(store.as_ref(), &args.run.id)?;
     let plan = RunPlan::stored(shared, flow_id, &events, None)?.reusing(&args.reuse)?;
-    if !plan.definition.steps().iter().any(|step| step.step().children().is_some()) {
+    if !plan.definition.has_children() {
         return Err(Failure::usage(format!("run {flow_id} has no step with `map`, so it has no children to work on")));
     }
     if let Some(step) = &args.step
-        && !plan.definition.steps().iter().any(|it| it.step().id().as_str() == step && it.step().children().is_some())
+        && !plan.definition.steps().iter().any(|it| it.step().id().as_str() == step && it.has_children())
     {
         return Err(Failure::usage(format!("run {flow_id} has no step `{step}` with `map`")));
     }

@@ -156,6 +156,7 @@ impl From<WorkbenchError> for Failure {
             WorkbenchError::NoStructures => {
                 Self::new(Status::Usage, &error).with_help("build it with the feature `chemistry` of chem-runtime")
             }
+            WorkbenchError::Children { .. } => Self::new(Status::Usage, &error),
             WorkbenchError::Cancelled => Self::new(Status::Interrupted, &error),
             WorkbenchError::Store(error) => error.into(),
             WorkbenchError::Replay(error) => error.into(),

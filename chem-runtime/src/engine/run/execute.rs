@@ -15,9 +15,10 @@ use crate::event::{
     FinishedRows, FlowEventKind, OutputRef, StepFailed, StepFinished, StepProgress, StepReused, StepSignal,
 };
 use crate::flow::{OutputAddress, StepIdentity};
-use crate::step::children::Children;
+use crate::step::children::{Advance, Children};
 use crate::step::{
-    ANY_KIND, Keeper, RowsRecord, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult, secret,
+    ANY_KIND, CancelToken, Keeper, RowsRecord, ShardResults, Signal, StepDefinition, StepError, StepId, StepOutput,
+    StepRunResult, secret,
 };
 use crate::store::NewEvent;
 
@@ -78,8 +79,11 @@ impl Session {
         };
         let step = planned.step();
         let (mut keeper, mut so_far, mut earlier) = (None, None, None);
-        if let Some(started) = &self.instance.steps()[index].started {
+        let is_whole = planned.policy().shards.is_none();
+        if let Some(started) = self.instance.steps()[index].started.as_ref().filter(|_| is_whole) {
             earlier = earlier_rows(&engine.reuse, self.store.as_ref(), step, started, &mut self.earlier)?;
+        }
+        if let Some(started) = &self.instance.steps()[index].started {
             keeper = Some(Arc::new(StepKeeper::new(self.log.appender(), started.clone(), step.code())));
             so_far = self.progress(index, step);
             tracing::info!(flow_id = %self.flow_id, step = %step.id(), fingerprint = %started.fingerprint, resumed, "step starts");
@@ -88,7 +92,13 @@ impl Session {
         self.warn_of_doubted(engine, step.id());
         let rows = Arc::default();
         let children = ChildRuns::of(engine, &self.instance, index)?;
+        let in_shards = children.as_ref().is_some_and(|children| children.shards().is_some());
         let (children, delegated) = self.delegate(engine, index, children, keeper.as_ref(), resumed);
+        let shards = in_shards.then(|| self.gather_shards(engine, index, delegated.as_deref()));
+        let (shards, failed) = match shards.transpose() {
+            Ok(shards) => (shards, None),
+            Err(error) => (None, Some(error)),
+        };
         let attempt = Attempt {
             step: planned.clone(),
             inputs,
@@ -101,10 +111,15 @@ impl Session {
             earlier_rows: earlier,
             rows: Arc::clone(&rows),
             children,
+            shards,
+            is_part: engine.definition.is_of_shard(),
             sample: None,
         };
         let meter = engine.place.measures.then(Meter::start);
-        let made = attempt.make();
+        let made = match failed {
+            Some(error) => StepRunResult::failure(error),
+            None => attempt.make(),
+        };
         self.usage = meter.map(Meter::stop);
         for kind in keeper.iter().flat_map(|keeper| keeper.close()) {
             self.apply(&kind)?;
@@ -135,6 +150,24 @@ impl Session {
                 self.hold(failed.into())
             }
         }
+    }
+
+    /// Returns what the shards computed for the step at `index`, once all of its children have ended.
+    fn gather_shards(
+        &self,
+        engine: &FlowEngine,
+        index: usize,
+        delegated: Option<&DelegatedChildren>,
+    ) -> Result<ShardResults, StepError> {
+        let cancel = self.log.cancel();
+        let Some(runs) = ChildRuns::of(engine, &self.instance, index)? else {
+            return Err(StepError::new("the children of the step are not known"));
+        };
+        match delegated {
+            Some(children) => wait_for_all(children, runs.count(), cancel)?,
+            None => engine.run_children(&runs, cancel)?,
+        }
+        cancel.scope(|| runs.results_of(engine.step_id(index).as_str()))
     }
 
     /// Leaves the children of the step at `index` to the workers of the engine, if it has workers. Returns who runs the children.
@@ -257,6 +290,24 @@ impl Session {
             left_behind: error.is_left_behind(),
             usage: None,
         })
+    }
+}
+
+/// Waits until all of `count` children have ended.
+fn wait_for_all(children: &dyn Children, count: usize, cancel: &CancelToken) -> Result<(), StepError> {
+    let mut left: Vec<usize> = (0..count).collect();
+    loop {
+        let mut held = Vec::new();
+        for index in left {
+            if let Advance::Held = children.advance(index, cancel)? {
+                held.push(index);
+            }
+        }
+        if held.is_empty() {
+            return Ok(());
+        }
+        children.wait(cancel)?;
+        left = held;
     }
 }
 

@@ -16,7 +16,7 @@ use crate::artifact::{Artifact, Handed};
 use crate::event::{FlowCompleted, FlowEventKind, FlowId, FlowInitialized, Usage};
 use crate::fingerprint::CacheKey;
 use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, decide, evolve_own, flow_fingerprint};
-use crate::step::{Files, Inputs, StepDefinition, StepId};
+use crate::step::{Files, Inputs, StepId};
 use crate::store::{EventStore, Holder, Lease, NewEvent};
 
 /// How far to drive a run.
@@ -157,9 +157,10 @@ impl Session {
                         continue;
                     }
                     if !self.reuse(engine, index)? {
-                        match runs_ahead(engine.definition.steps()[index].step()) {
-                            true => self.log.append_behind(std::mem::take(&mut self.held))?,
-                            false => self.flush()?,
+                        if runs_ahead(&engine.definition.steps()[index]) {
+                            self.log.append_behind(std::mem::take(&mut self.held))?;
+                        } else {
+                            self.flush()?;
                         }
                         self.execute(engine, index, resumed)?;
                     }
@@ -240,9 +241,10 @@ impl Session {
 
 /// Whether the step may work while the log still records its start. A reusable step without side effects depends only
 /// on its inputs, so nothing is lost if it ran and the log does not say so. A step with side effects waits until all
-/// earlier events are in the store.
-fn runs_ahead(step: &dyn StepDefinition) -> bool {
-    step.is_reusable() && !step.has_effects()
+/// earlier events are in the store, and so does one in shards, whose children others may run.
+fn runs_ahead(planned: &FlowStep) -> bool {
+    let step = planned.step();
+    step.is_reusable() && !step.has_effects() && planned.policy().shards.is_none()
 }
 
 impl FlowEngine {

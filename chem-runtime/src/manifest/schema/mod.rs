@@ -29,9 +29,11 @@ pub fn json_schema(registry: &Registry) -> Value {
     let specs: Vec<&StepSpec> = registry.iter().map(|registration| registration.spec()).collect();
     let sources: Vec<&str> = specs.iter().filter(|spec| spec.kind == StepKind::Source).map(|spec| spec.name).collect();
     let source = json!({ "properties": { "uses": { "enum": sources } } });
+    let source = json!({ "allOf": [source, { "not": { "required": ["map"], "properties": { "map": { "required": ["steps"] } } } }] });
     let marked = json!({ "required": ["source"], "properties": { "source": { "const": true } } });
     let mut definitions = Map::new();
     definitions.insert("step".to_owned(), step(&specs));
+    definitions.insert("shards".to_owned(), shards());
     definitions.extend(values::definitions());
     for spec in &specs {
         definitions.insert(spec.name.to_owned(), values::step_type(spec));
@@ -65,7 +67,7 @@ pub fn json_schema(registry: &Registry) -> Value {
                 "description": "The steps, in the order in which they run. The first is a source; `source: true` marks others.",
                 "type": "array",
                 "minItems": 1,
-                "items": { "$ref": "#/$defs/step" },
+                "items": { "anyOf": [{ "$ref": "#/$defs/step" }, { "$ref": "#/$defs/shards" }] },
                 // An editor that knows only older drafts ignores this, and accepts every valid manifest.
                 "prefixItems": [{ "allOf": [{ "$ref": "#/$defs/step" }, source] }],
                 "allOf": [{ "prefixItems": [true], "unevaluatedItems": { "if": source, "then": marked } }],
@@ -114,6 +116,31 @@ fn step(specs: &[&StepSpec]) -> Value {
             "resources": resources(),
         },
         "allOf": by_type,
+    })
+}
+
+/// Returns the schema of an item with steps that run in shards.
+fn shards() -> Value {
+    json!({
+        "type": "object",
+        "required": ["map"],
+        "additionalProperties": false,
+        "properties": { "map": {
+            "description": "Steps of this flow that run in shards: each on a part of the rows of an earlier step, in a run of its own.",
+            "type": "object",
+            "required": ["over", "rows", "steps"],
+            "additionalProperties": false,
+            "properties": {
+                "over": { "description": "The output whose rows are cut: `step`, or `step.output`.", "type": "string" },
+                "rows": { "description": "How many rows a shard has, about.", "type": "integer", "minimum": 1 },
+                "steps": {
+                    "description": "The steps, each of which works row by row.",
+                    "type": "array",
+                    "minItems": 1,
+                    "items": { "$ref": "#/$defs/step" },
+                },
+            },
+        } },
     })
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Job {
     pub(super) rows: Range<usize>,
     /// The number of rows of the input before `table`.
     pub(super) before: usize,
+    /// A result from which rows are taken over.
+    pub(super) known: Option<Arc<Known>>,
 }
 
 impl Job {
@@ -70,14 +72,13 @@ impl<R: RowReturn> RowWork<R> {
         &self,
         reads: &RowColumns,
         context: &ExecutionContext<'_>,
-        known: Option<&Known>,
         job: Job,
     ) -> Result<Answer, StepError> {
         context.check_cancelled()?;
         let mut tally = Tally::default();
         let batch = Batch::new(&job.table, reads, job.rows.clone(), job.before);
         context.cancel().scope(|| {
-            let answer = match known {
+            let answer = match &job.known {
                 Some(known) => known.answer(&batch, &mut tally, &self.work),
                 None => (self.work)(&batch, &mut tally),
             };

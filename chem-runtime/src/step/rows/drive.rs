@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::answer::{Answer, Job};
 use super::in_order::in_order;
 use super::input::WholeInput;
+use super::known_rows::KnownRows;
 use super::outcomes::Outcomes;
 use super::output::{Counts, Tally, Totals};
-use super::taken_over::Known;
+use super::taken_over::{FoundRows, Known};
 use super::work::{Batches, Carried, RowReturn, RowWork};
 use crate::artifact::{ArtifactError, ArtifactValue as _, Table, TablePiece};
 use crate::fingerprint::canonical_text;
@@ -56,18 +57,15 @@ impl<R: RowReturn> RowWork<R> {
             outcomes.append(&more);
             reasons.append(further);
         }
-        let fail_above = self.fail_above.filter(|_| context.sample().is_none());
+        let fail_above = self.fail_above.filter(|_| !context.is_partial());
         let start = usize::try_from(outlets.position()).unwrap_or(usize::MAX).min(total);
-        if let Some(guard) = self.guard.as_ref().filter(|_| start == 0 && context.sample().is_none()) {
+        if let Some(guard) = self.guard.as_ref().filter(|_| start == 0 && !context.is_partial()) {
             let whole = WholeInput::new(&self.input.stream, context.artifacts())?;
             context.cancel().scope(|| guard(&whole))?;
         }
-        let known = match context.earlier_rows() {
-            Some(earlier) => self.known(earlier, reads, context, &mut tally)?,
-            None => None,
-        };
+        let mut known = self.known_rows(reads, context, &mut tally)?;
         let (mut done, mut same, mut unreported) = (start, start == 0, Progress::default());
-        self.answers(reads, context, known.as_ref(), start, |answer: Answer| {
+        self.answers(reads, context, &mut known, start, |answer: Answer| {
             let Answer { rows, same: each_once, output, rejects, counts, outcomes: more } = answer;
             outlets.put(0, output.table, output.texts)?;
             if let Some(rejects) = rejects {
@@ -88,8 +86,10 @@ impl<R: RowReturn> RowWork<R> {
             done += rows;
             outlets.reached(done as u64, || Ok(canonical_text(&std::mem::take(&mut unreported))?.text))
         })?;
-        let taken_over = known.as_ref().map(Known::taken_over);
-        context.record_rows(RowsRecord { outcomes: outcomes.pack()?, taken_over });
+        if known.missing() > 0 {
+            tracing::warn!(step = %context.step_id(), rows = known.missing(), "rows are computed again: their shards have no result for them");
+        }
+        context.record_rows(RowsRecord { outcomes: outcomes.pack()?, taken_over: known.taken_over() });
         if let Some((name, data)) = &self.signal {
             let totals = Totals { input: total, output: outlets.rows(0), rejected: outlets.rows(1) };
             context.signal(name, &data(&tally, &totals))?;
@@ -110,31 +110,41 @@ impl<R: RowReturn> RowWork<R> {
         })
     }
 
-    /// Reads an earlier result; `None` if it does not fit or is damaged. Counts what the step lists for no rows.
-    fn known(
-        &self,
-        earlier: &EarlierRows,
-        reads: &RowColumns,
-        context: &ExecutionContext<'_>,
+    /// Returns the results from which rows are taken over. Counts what the step lists for no rows.
+    fn known_rows<'a>(
+        &'a self,
+        reads: &'a RowColumns,
+        context: &'a ExecutionContext<'_>,
         tally: &mut Tally,
-    ) -> Result<Option<Known>, StepError> {
+    ) -> Result<KnownRows<'a>, StepError> {
+        if context.shards().is_none() && context.earlier_rows().is_none() {
+            return Ok(KnownRows::none());
+        }
         let head = Arc::new(self.input.stream.head()?);
-        let none = self.answer(reads, context, None, Job { table: head, rows: 0..0, before: 0 })?;
+        let none = self.answer(reads, context, Job { table: head, rows: 0..0, before: 0, known: None })?;
         tally.add_all(&none.counts);
         let columns = self.input.stream.columns();
         let carried = if self.rejects == Carried::Row { columns.len() } else { 0 };
-        let rejects = none.rejects.as_ref().map(|rejects| rejects.table.columns().get(carried..).unwrap_or_default());
-        let read = || Known::read(earlier, columns, reads, &self.layout, rejects, context.artifacts());
-        match context.cancel().scope(read) {
-            Err(
-                error @ (ArtifactError::Missing { .. }
-                | ArtifactError::Corrupt { .. }
-                | ArtifactError::Malformed { .. }),
-            ) => {
-                tracing::warn!(step = %context.step_id(), %error, "no rows are taken over from an earlier result");
-                Ok(None)
+        let rejects = none.rejects.map(|rejects| rejects.table.columns().get(carried..).unwrap_or_default().to_vec());
+        let read = move |earlier: &EarlierRows, found: &FoundRows| {
+            let (artifacts, rejects) = (context.artifacts(), rejects.as_deref());
+            let read = || Known::read(earlier, columns, reads, &self.layout, rejects, artifacts, found);
+            match context.cancel().scope(read) {
+                Err(
+                    error @ (ArtifactError::Missing { .. }
+                    | ArtifactError::Corrupt { .. }
+                    | ArtifactError::Malformed { .. }),
+                ) => {
+                    tracing::warn!(step = %context.step_id(), %error, "no rows are taken over from an earlier result");
+                    Ok(None)
+                }
+                known => Ok(known?),
             }
-            known => Ok(known?),
+        };
+        match (context.shards(), context.earlier_rows()) {
+            (Some(shards), _) => Ok(KnownRows::shards(Box::new(read), shards)),
+            (None, Some(earlier)) => KnownRows::whole(Box::new(read), earlier),
+            (None, None) => Ok(KnownRows::none()),
         }
     }
 
@@ -143,7 +153,7 @@ impl<R: RowReturn> RowWork<R> {
         &self,
         reads: &RowColumns,
         context: &ExecutionContext<'_>,
-        known: Option<&Known>,
+        known: &mut KnownRows<'_>,
         start: usize,
         mut take: impl FnMut(Answer) -> Result<(), StepError>,
     ) -> Result<(), StepError> {
@@ -151,7 +161,7 @@ impl<R: RowReturn> RowWork<R> {
         if start == total {
             // A table without rows is one batch: its answer has the columns of the rejects.
             let head = Arc::new(self.input.stream.head()?);
-            return take(self.answer(reads, context, known, Job { table: head, rows: 0..0, before: total })?);
+            return take(self.answer(reads, context, Job { table: head, rows: 0..0, before: total, known: None })?);
         }
         let fixed = context.batch_rows().or(match self.batches {
             Batches::Of(rows) => Some(rows),
@@ -173,14 +183,15 @@ impl<R: RowReturn> RowWork<R> {
                 }
             }
             let Some(TablePiece { table, rows, first }) = &mut rest else { return Ok(None) };
-            let end = rows.end.min(rows.start + size.get());
-            let job = Job { table: table.clone(), rows: rows.start..end, before: *first };
+            let (known, known_end) = known.at(*first + rows.start)?;
+            let end = rows.end.min(rows.start + size.get()).min(known_end - *first);
+            let job = Job { table: table.clone(), rows: rows.start..end, before: *first, known };
             rows.start = end;
             Ok(Some(job))
         };
         let work = |job| {
             let began = Instant::now();
-            Ok((self.answer(reads, context, known, job)?, began.elapsed()))
+            Ok((self.answer(reads, context, job)?, began.elapsed()))
         };
         in_order(pool, next, work, |(answer, time): (Answer, Duration)| {
             context.check_cancelled()?;

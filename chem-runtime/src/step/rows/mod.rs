@@ -10,6 +10,7 @@ mod batch;
 mod drive;
 mod in_order;
 mod input;
+mod known_rows;
 mod layout;
 mod method;
 mod outcomes;

@@ -5,6 +5,7 @@
 //! computed values, the rejects, and what was counted. All other columns come from the new input.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::batch::Batch;
@@ -15,7 +16,6 @@ use crate::artifact::{
     ArtifactError, ArtifactSource, ArtifactValue as _, Cells as _, Column, Table, TableBuilder, Values,
 };
 use crate::cancel;
-use crate::event::{EventAddress, TakenOver};
 use crate::fingerprint::ArtifactHash;
 use crate::step::earlier_rows::EarlierRows;
 use crate::step::error::StepError;
@@ -24,7 +24,6 @@ use crate::step::row_columns::RowColumns;
 
 /// An earlier result, in which rows are found by the values of the declared columns.
 pub(super) struct Known {
-    source: EventAddress,
     rows: RowIndex,
     /// The outcome of each row.
     outcomes: Vec<Outcome>,
@@ -32,13 +31,33 @@ pub(super) struct Known {
     /// The values of each computed column; `None` for one that is not in the output, because another has its name.
     computed: Vec<Option<Values>>,
     rejects: Option<Table>,
-    /// The numbers of rows that were found, and of those that were not.
+    found: FoundRows,
+}
+
+/// How many rows were found in earlier results. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FoundRows(Arc<FoundCounts>);
+
+#[derive(Debug, Default)]
+struct FoundCounts {
     found: AtomicU64,
     new: AtomicU64,
 }
 
+impl FoundRows {
+    /// Returns the numbers of rows that were found and that were not.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.0.found.load(Ordering::Relaxed), self.0.new.load(Ordering::Relaxed))
+    }
+
+    fn add(&self, found: usize, new: usize) {
+        self.0.found.fetch_add(found as u64, Ordering::Relaxed);
+        self.0.new.fetch_add(new as u64, Ordering::Relaxed);
+    }
+}
+
 impl Known {
-    /// Reads an earlier result. Returns `None` if it does not fit: if a declared or a computed column has another type or
+    /// Reads an earlier result, whose rows count in `found`. Returns `None` if it does not fit: if a declared or a computed column has another type or
     /// unit, or if the rejects do not end with the columns `rejects`, which a step that rejects rows gives.
     ///
     /// # Errors
@@ -50,6 +69,7 @@ impl Known {
         layout: &Layout,
         rejects: Option<&[Column]>,
         artifacts: &dyn ArtifactSource,
+        found: &FoundRows,
     ) -> Result<Option<Self>, ArtifactError> {
         let table = |hash| Table::unpack(&artifacts.artifact(hash)?, artifacts);
         let output = |name: &str| earlier.outputs.iter().find(|output| output.name == name).map(|output| output.hash);
@@ -75,14 +95,7 @@ impl Known {
         let outcomes = artifacts.artifact(earlier.outcomes)?;
         let recorded = Outcomes::of(&outcomes, rows.table.rows(), main.rows(), refused_rows)?;
         let outcomes = recorded.iter().collect();
-        let (source, found, new) = (earlier.source, AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Some(Self { source, rows, outcomes, recorded, computed, rejects: refused, found, new }))
-    }
-
-    /// Returns how many rows were taken over, and how many computed.
-    pub(super) fn taken_over(&self) -> TakenOver {
-        let [rows, computed] = [&self.found, &self.new].map(|count| count.load(Ordering::Relaxed));
-        TakenOver { computed, rows, source: self.source }
+        Ok(Some(Self { rows, outcomes, recorded, computed, rejects: refused, found: found.clone() }))
     }
 
     /// Returns what comes out for a batch. Calls `work` for the rows that the earlier input does not have, if any.
@@ -96,8 +109,7 @@ impl Known {
         let found: Vec<Option<Outcome>> =
             rows.clone().map(|row| self.outcomes.get(self.rows.find(table, row)?).copied()).collect();
         let new: Vec<usize> = (0..found.len()).filter(|row| found[*row].is_none()).collect();
-        self.found.fetch_add((found.len() - new.len()) as u64, Ordering::Relaxed);
-        self.new.fetch_add(new.len() as u64, Ordering::Relaxed);
+        self.found.add(found.len() - new.len(), new.len());
         if new.len() == found.len() {
             return work(batch, tally);
         }

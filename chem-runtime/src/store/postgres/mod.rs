@@ -337,6 +337,10 @@ impl RunIndex for PgEventStore {
         self.inner.with_session("read", |session| runs::between(session, range, limit))
     }
 
+    fn completed_children(&self, parent: FlowId) -> Result<Vec<FlowId>, PersistenceError> {
+        self.inner.with_session("read", |session| runs::completed(session, parent.range_of_children()))
+    }
+
     fn find_cached(
         &self,
         key: CacheKey,

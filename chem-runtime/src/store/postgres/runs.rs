@@ -110,6 +110,16 @@ pub(super) fn listed(
     Ok(summaries)
 }
 
+const COMPLETED_BETWEEN: &str = "SELECT flow_id FROM store.event_log
+     WHERE flow_id BETWEEN $1 AND $2 AND event_type = 'flowcompleted'";
+
+/// Returns the runs that have completed and whose ids are in `range`, including both ends.
+pub(super) fn completed(session: &mut Session, range: (Uuid, Uuid)) -> Result<Vec<FlowId>, Fault> {
+    let statement = session.prepared(COMPLETED_BETWEEN)?;
+    let rows = session.query(&statement, &[&range.0, &range.1])?;
+    rows.iter().map(|row| Ok(FlowId::from(row.try_get::<_, Uuid>(0)?))).collect()
+}
+
 /// Returns the runs whose ids are in `range`, including both ends.
 pub(super) fn between(session: &mut Session, range: (Uuid, Uuid), limit: usize) -> Result<Vec<FlowId>, Fault> {
     let statement = session.prepared(BETWEEN)?;

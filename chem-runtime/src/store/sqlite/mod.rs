@@ -338,15 +338,20 @@ impl RunIndex for SqliteEventStore {
             )
             .map_err(&failed)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut rows = statement.query(params![prefix, limit]).map_err(&failed)?;
-        let mut runs = Vec::new();
-        while let Some(row) = rows.next().map_err(&failed)? {
-            let text: String = row.get(0).map_err(&failed)?;
-            let run =
-                text.parse().map_err(|_| PersistenceError::Corrupt { reason: format!("a run is named `{text}`") })?;
-            runs.push(run);
-        }
-        Ok(runs)
+        run_ids(statement.query(params![prefix, limit]).map_err(&failed)?, &failed)
+    }
+
+    fn completed_children(&self, parent: FlowId) -> Result<Vec<FlowId>, PersistenceError> {
+        let failed = self.failed("read");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT flow_id FROM event_log
+                 WHERE flow_id BETWEEN ?1 AND ?2 AND event_type = 'flowcompleted'",
+            )
+            .map_err(&failed)?;
+        let (least, greatest) = parent.range_of_children();
+        run_ids(statement.query(params![least.to_string(), greatest.to_string()]).map_err(&failed)?, &failed)
     }
 
     fn find_cached(
@@ -374,6 +379,20 @@ impl RunIndex for SqliteEventStore {
                    ORDER BY seq DESC";
         self.results(sql, &key.to_string(), before, limit)
     }
+}
+
+/// Returns the ids of runs, which are the first column of `rows`.
+fn run_ids(
+    mut rows: rusqlite::Rows<'_>,
+    failed: impl Fn(rusqlite::Error) -> PersistenceError,
+) -> Result<Vec<FlowId>, PersistenceError> {
+    let mut runs = Vec::new();
+    while let Some(row) = rows.next().map_err(&failed)? {
+        let text: String = row.get(0).map_err(&failed)?;
+        let run = text.parse().map_err(|_| PersistenceError::Corrupt { reason: format!("a run is named `{text}`") })?;
+        runs.push(run);
+    }
+    Ok(runs)
 }
 
 impl SqliteEventStore {

@@ -11,10 +11,11 @@ use super::compare::{self, Compared};
 use super::{Fault, Outcome, StepVerification, Tolerances, Verification};
 use crate::artifact::{ArtifactSource, ArtifactValue, Dataset, TableRoot};
 use crate::engine::{CoreEngineError, RecordedChildren, Repetition, begin_step};
-use crate::event::{FlowEventKind, FlowStatus, RecordedStep, StepStarted, UserInteractionProvided};
+use crate::event::{FlowEventKind, FlowInitialized, FlowStatus, RecordedStep, StepStarted, UserInteractionProvided};
 use crate::fingerprint::DefinitionHash;
 use crate::flow::{FlowDefinitionError, FlowInstance, StepState, StepStatus, definition_hash, replay, step_types};
 use crate::step::children::{Children, MAP_STEP, MapParams};
+use crate::step::shard_step::SHARD_STEP;
 use crate::step::{CancelToken, Confinement, Files, Registry, StepDefinition, StepId, StepOutput};
 use crate::store::{EventStore, StoredArtifacts};
 use crate::workbench::WorkbenchError;
@@ -261,6 +262,8 @@ impl<'a> Bench<'a> {
             Repetition::of(step, &started.inputs, self.files.clone(), self.store.clone(), self.cancel.clone());
         let children = self.recorded_children(recorded, index)?.map(|children| Arc::new(children) as Arc<dyn Children>);
         let repetition = repetition.with_children(children);
+        let is_of_shard = |begun: &FlowInitialized| begun.definition.steps.iter().any(|step| step.uses == SHARD_STEP);
+        let repetition = repetition.on_part(self.instance.initialized().is_some_and(is_of_shard));
         match repetition.run() {
             Ok(outputs) => Ok(Ok(Repeated { outputs, repetition, approximate })),
             Err(error) if error.is_interrupted() => {
