@@ -345,6 +345,37 @@ fn two_columns_are_plotted_and_a_dot_opens_its_molecule() {
 }
 
 #[test]
+fn the_dots_of_a_plot_are_reached_by_the_keyboard() {
+    let Some(mut reader) = Reader::of(written("")) else { return };
+    reader.choose("Across", "number");
+    reader.choose("Up", "record");
+    let said = |reader: &mut Reader| {
+        reader.browser.evaluate("document.querySelector('#scatter .lead').textContent").as_str().unwrap().to_owned()
+    };
+    // The plot is the next stop behind its two fields.
+    reader.browser.press("Tab");
+    assert_eq!(reader.browser.evaluate("document.activeElement.className"), "plot");
+    let mut told = Vec::new();
+    for key in ["ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "ArrowDown"] {
+        reader.browser.press(key);
+        told.push(said(&mut reader).rsplit_once(": ").unwrap().1.to_owned());
+    }
+    // From left to right by the first column, and from the top to the bottom by the second.
+    let expected = [(-0.125, 4), (0.1, 6), (0.5, 1), (0.1, 6), (0.1, 6), (1.1, 5), (-0.125, 4)];
+    assert_eq!(told, expected.map(|(number, record)| format!("number {number}, record {record}")));
+    let ring =
+        "(() => { const ring = document.querySelector('.at').getBoundingClientRect(); return ring.width > 0; })()";
+    assert_eq!(reader.browser.evaluate(ring), true);
+    let findings = axe::findings(&mut reader.browser);
+    assert!(findings.is_empty(), "{findings:#?}");
+    reader.browser.press("Enter");
+    assert_eq!(reader.browser.evaluate("document.querySelector('dialog[open] h2').textContent"), LIBRARY[3].1);
+    reader.browser.press("Escape");
+    assert_eq!(reader.browser.evaluate("document.activeElement.className"), "plot");
+    reader.end();
+}
+
+#[test]
 fn without_scripts_the_page_shows_the_same_without_controls() {
     let directory = written(", group: kind, highlight: \"[OX2H]\"");
     let Some(mut browser) = Browser::start() else { return };

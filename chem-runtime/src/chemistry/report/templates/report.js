@@ -408,9 +408,13 @@
   function scatterPlot() {
     const [width, height, left, bottom] = [720, 400, 64, 40];
     const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
-    const nearest = make("p", { className: "lead" });
+    const nearest = make("p", { className: "lead", ariaLive: "polite" });
+    const plot = make("div", { className: "plot", role: "application", tabIndex: 0 }, svg);
+    const ring = draw("circle", { class: "at", r: 9 });
     const axes = { x: numeric[0], y: numeric[1] };
     let dots = [];
+    // The molecule of the dot that the reader is at.
+    let at = null;
 
     const pick = (axis, label) => choice(label, null, numeric, axes[axis], (column) => {
       axes[axis] = column;
@@ -418,7 +422,7 @@
     }).label;
     const section = make("section", { id: "scatter" }, make("h2", {}, "Two columns"),
       make("div", { className: "tools" }, pick("x", "Across"), pick("y", "Up")),
-      make("div", { className: "plot" }, svg), nearest);
+      plot, nearest);
 
     /** Returns the scale of an axis: round ends, and ticks between them. */
     function scale(column) {
@@ -464,6 +468,18 @@
       );
       nearest.textContent = `${dots.length} of the ${shown.length} molecules shown have both values.`;
       svg.setAttribute("aria-label", `${title(axes.y)} against ${title(axes.x)}. ${nearest.textContent}`);
+      plot.ariaLabel = "Dots: the arrow keys go from one to the next, and Enter opens its molecule";
+      [at, ring.style.display] = [null, "none"];
+      svg.append(ring);
+    }
+
+    /** Says which molecule a dot is, and marks the dot. */
+    function say(dot) {
+      at = dot.row;
+      for (const [name, value] of Object.entries({ cx: dot.x, cy: dot.y })) ring.setAttribute(name, value);
+      ring.style.display = "";
+      const said = (column) => `${visible(columns[column].words)} ${rows[dot.row][column]}`;
+      nearest.textContent = `${clipped(visible(nameOf(dot.row)), 90)}: ${said(axes.x)}, ${said(axes.y)}`;
     }
 
     /** Returns the dot next to the pointer. */
@@ -479,9 +495,19 @@
     }
     svg.addEventListener("pointermove", (event) => {
       const dot = dotAt(event);
-      if (dot === null) return;
-      const said = (column) => `${visible(columns[column].words)} ${rows[dot.row][column]}`;
-      nearest.textContent = `${clipped(visible(nameOf(dot.row)), 90)}: ${said(axes.x)}, ${said(axes.y)}`;
+      if (dot !== null) say(dot);
+    });
+    const ways = { ArrowLeft: ["x", -1], ArrowRight: ["x", 1], ArrowUp: ["y", -1], ArrowDown: ["y", 1] };
+    plot.addEventListener("keydown", (event) => {
+      const opens = event.key === "Enter" && at !== null;
+      if (!opens && (ways[event.key] === undefined || dots.length === 0)) return;
+      // Otherwise the key would also press the button that gets the focus.
+      event.preventDefault();
+      if (opens) return void enlarge(at);
+      const [axis, by] = ways[event.key];
+      const order = [...dots].sort((one, other) => one[axis] - other[axis] || one.row - other.row);
+      const now = order.findIndex((dot) => dot.row === at);
+      say(order[now < 0 ? 0 : Math.min(Math.max(now + by, 0), order.length - 1)]);
     });
     svg.addEventListener("click", (event) => {
       const dot = dotAt(event);
