@@ -61,6 +61,8 @@ use proc_macro::TokenStream;
 ///   `fn(&First) -> Descent<'_>` that says from which. `chem trace` then follows records through it;
 /// - `explain = function` for a step that drops rows: a `fn(&First, &DroppedRow<'_>) -> Result<Option<Explanation>, StepError>`
 ///   that says why one did not come out, for `chem trace`;
+/// - `reasons = function` for a step that computes columns which say why others have their values: a
+///   `fn(&First, &str) -> Option<String>` that returns the name of such a column for that of another, for `chem trace`;
 /// - `written = function` for a source that reads records from files: a
 ///   `fn(&First, &[SourceRecord<'_>], &Files) -> Result<Vec<Option<WrittenRecord>>, StepError>` that finds them there again, for
 ///   `chem trace`;

@@ -102,12 +102,20 @@ impl Shared {
 
     /// Returns the confinement of a run whose manifest is in `directory`.
     pub(super) fn confinement(&self, directory: &Path) -> Option<Confinement> {
-        let confinement = match self.confined.as_deref()? {
-            "0" => return None,
-            "" | MANIFEST_FOLDER => Confinement::to(directory),
-            folder => Confinement::to(Path::new(folder)),
-        };
-        Some(if self.allow_programs { confinement.allowing_programs() } else { confinement })
+        self.confining()(directory)
+    }
+
+    /// Returns a function with the confinement of each run, by the directory of its manifest.
+    pub(super) fn confining(&self) -> impl Fn(&Path) -> Option<Confinement> + Send + Sync + use<> {
+        let (confined, allow_programs) = (self.confined.clone(), self.allow_programs);
+        move |directory| {
+            let confinement = match confined.as_deref()? {
+                "0" => return None,
+                "" | MANIFEST_FOLDER => Confinement::to(directory),
+                folder => Confinement::to(Path::new(folder)),
+            };
+            Some(if allow_programs { confinement.allowing_programs() } else { confinement })
+        }
     }
 }
 

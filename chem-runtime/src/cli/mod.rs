@@ -105,7 +105,7 @@ commands! {
     /// Draw the structure of a SMILES as SVG.
     Depict(depict::DepictArgs) => depict::run, store: false, confinable: false;
     /// Show the store in a browser: runs, steps, tables and structures. Changes nothing.
-    Ui(ui::UiArgs) => ui::run, store: true, confinable: false;
+    Ui(ui::UiArgs) => ui::run, store: true, confinable: true;
     /// Compare what flows do with their pinned snapshots. Exits with status 1 if one differs.
     Snapshot(snapshot::SnapshotArgs) => snapshot::run, store: false, confinable: true;
     /// Seal the log: store a checkpoint of all its events, and keep a copy outside the store.

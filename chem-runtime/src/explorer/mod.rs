@@ -39,6 +39,7 @@ mod step;
 mod trace;
 mod view;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::http::Uri;
@@ -51,7 +52,7 @@ use self::reply::{Form, Refusal, Reply};
 use self::view::Views;
 use crate::event::{FlowEvent, FlowId};
 use crate::report::quoted;
-use crate::step::{CancelToken, Depictor};
+use crate::step::{CancelToken, Confinement, Depictor, Files};
 use crate::store::EventStore;
 use crate::workbench;
 
@@ -66,8 +67,13 @@ pub struct Explorer {
     /// The option that commands need to find the store, with a space before it; may be empty.
     option: String,
     views: Views,
+    /// How the reading of files is confined, by the directory of a run.
+    confinement: Option<Confining>,
     stop: CancelToken,
 }
+
+/// Returns the confinement of a run, by its directory.
+type Confining = Box<dyn Fn(&Path) -> Option<Confinement> + Send + Sync>;
 
 /// A request for a page: what follows its address.
 struct Asked<'a> {
@@ -81,13 +87,25 @@ impl Explorer {
     /// Creates the pages over `store`, which they call `name`.
     pub fn new(store: Arc<dyn EventStore>, name: impl Into<String>) -> Self {
         let (option, views) = (String::new(), Views::default());
-        Self { store, name: name.into(), option, views, stop: CancelToken::default() }
+        Self { store, name: name.into(), option, views, confinement: None, stop: CancelToken::default() }
     }
 
     /// Sets the option that commands need to find the store, such as `--store sqlite:my.db`.
     pub fn with_option(mut self, option: &str) -> Self {
         self.option = if option.is_empty() { String::new() } else { format!(" {option}") };
         self
+    }
+
+    /// Confines the reading of the files of runs: `confinement` returns how, by the directory of a run.
+    pub fn confined(mut self, confinement: impl Fn(&Path) -> Option<Confinement> + Send + Sync + 'static) -> Self {
+        self.confinement = Some(Box::new(confinement));
+        self
+    }
+
+    /// Returns the files of a run with this directory.
+    fn files(&self, directory: &str) -> Files {
+        let confinement = self.confinement.as_ref().and_then(|confinement| confinement(directory.as_ref()));
+        Files::relative_to(directory).confined(confinement)
     }
 
     /// Returns the page at an address.

@@ -7,7 +7,7 @@ use super::frame::{Frame, encoded};
 use super::reply::{Page, Refusal, Reply};
 use super::{Asked, Explorer, PICTURE};
 use crate::flow::replay;
-use crate::step::{Files, Registry};
+use crate::step::Registry;
 use crate::workbench::{Ancestry, InWords, RecordTrace, Wanted, ancestry, trace};
 
 #[derive(Default, serde::Deserialize)]
@@ -60,7 +60,7 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str) -> Result<R
     let store = explorer.store.as_ref();
     let registry = Registry::linked().map_err(|error| Refusal::failed(error.to_string()))?;
     let directory = instance.initialized().and_then(|it| it.environment.directory.clone()).unwrap_or_default();
-    let files = Files::relative_to(directory);
+    let files = explorer.files(&directory);
     let (records, more, json, named) = match query.row() {
         Some((row, of, named)) => {
             let found = ancestry(store, registry, &instance, &events, &files, of.as_deref(), row)?;

@@ -22,23 +22,72 @@ pub(crate) fn written_in_files(
 ) -> Result<Vec<Option<WrittenRecord>>, StepError> {
     let mut all: Vec<Option<WrittenRecord>> = vec![None; records.len()];
     let is_single = path.single().is_some();
+    let is_placed =
+        |record: &SourceRecord<'_>| record.number.is_some() && (is_single || record.file_in(file_column).is_some());
+    let by_row = records.iter().any(|record| !is_placed(record) && record.row.is_some());
+    // The rows of the main output come file by file, so that the number of records in each file says which rows are its own.
+    let mut first = 0;
     for file in path.found(files)? {
-        let of_file = |record: &SourceRecord<'_>| is_single || record.file_in(file_column) == Some(file.name.as_str());
-        let (indices, numbers): (Vec<usize>, Vec<u64>) = records
-            .iter()
-            .enumerate()
-            .filter(|(_, record)| of_file(record))
-            .map(|(at, record)| (at, record.number))
-            .unzip();
-        if numbers.is_empty() {
+        let mut wanted: Vec<(usize, u64)> = Vec::new();
+        for (at, record) in records.iter().enumerate().filter(|(_, record)| is_placed(record)) {
+            let is_of_file = is_single || record.file_in(file_column) == Some(file.name.as_str());
+            wanted.extend(record.number.filter(|_| is_of_file).map(|number| (at, number)));
+        }
+        let placed = wanted.len();
+        if by_row {
+            let count = find(&file, Search::counting())?.passed;
+            let kept = Kept::of(count, records, &file.name);
+            for (at, record) in records.iter().enumerate().filter(|(_, record)| !is_placed(record)) {
+                let number = record.row.and_then(|row| row.checked_sub(first)).and_then(|row| kept.number_of(row));
+                let number = number.filter(|number| record.number.is_none_or(|known| known == *number));
+                wanted.extend(number.map(|number| (at, number)));
+            }
+            first += kept.count();
+        }
+        if wanted.is_empty() {
             continue;
         }
-        let found = find(&file, Search::of(numbers))?.found;
-        for (index, found) in indices.into_iter().zip(found) {
-            all[index] = found;
+        let found = find(&file, Search::of(wanted.iter().map(|(_, number)| *number).collect()))?.found;
+        for (index, ((at, number), found)) in wanted.into_iter().zip(found).enumerate() {
+            let place = (index >= placed).then(|| (file.name.clone(), number));
+            all[at] = found.map(|found| WrittenRecord { place, ..found });
         }
     }
     Ok(all)
+}
+
+/// The records of a file that were not rejected.
+struct Kept {
+    /// The number of records.
+    of: u64,
+    /// The numbers of those that were rejected, in ascending order.
+    rejected: Vec<u64>,
+}
+
+impl Kept {
+    fn of(count: u64, records: &[SourceRecord<'_>], file: &str) -> Self {
+        let all = records.first().map(|record| record.rejected).unwrap_or_default();
+        let mut rejected: Vec<u64> = all.iter().filter(|(of, _)| of == file).map(|(_, number)| *number).collect();
+        rejected.sort_unstable();
+        rejected.dedup();
+        Self { of: count, rejected }
+    }
+
+    fn count(&self) -> usize {
+        usize::try_from(self.of).unwrap_or(usize::MAX).saturating_sub(self.rejected.len())
+    }
+
+    /// Returns the number of the record in the row at this index among those of the file.
+    fn number_of(&self, row: usize) -> Option<u64> {
+        let mut number = u64::try_from(row).ok()? + 1;
+        for rejected in &self.rejected {
+            if *rejected > number {
+                break;
+            }
+            number += 1;
+        }
+        (row < self.count()).then_some(number)
+    }
 }
 
 impl TableText<'_> {
@@ -99,12 +148,19 @@ pub(crate) struct Search {
     passed: u64,
     /// The record with each number.
     found: Vec<Option<WrittenRecord>>,
+    /// Whether all records are passed, to count them.
+    counts: bool,
 }
 
 impl Search {
     fn of(numbers: Vec<u64>) -> Self {
         let found = vec![None; numbers.len()];
-        Self { numbers, passed: 0, found }
+        Self { numbers, passed: 0, found, counts: false }
+    }
+
+    /// Creates a search that finds no record, and counts all.
+    fn counting() -> Self {
+        Self { counts: true, ..Self::of(Vec::new()) }
     }
 
     /// Passes the next record. Once all records are found, fails to stop the reader.
@@ -119,7 +175,7 @@ impl Search {
     }
 
     fn is_done(&self) -> bool {
-        self.found.iter().all(Option::is_some)
+        !self.counts && self.found.iter().all(Option::is_some)
     }
 
     /// Searches while `read` passes records.

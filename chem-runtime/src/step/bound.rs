@@ -112,6 +112,10 @@ impl<S: Step> StepDefinition for Bound<S> {
         self.step.explain(dropped)
     }
 
+    fn reason_column(&self, column: &str) -> Option<String> {
+        self.step.reason_column(column)
+    }
+
     fn written(&self, records: &[SourceRecord<'_>], files: &Files) -> Result<Vec<Option<WrittenRecord>>, StepError> {
         self.step.written(records, files)
     }

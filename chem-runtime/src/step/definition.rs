@@ -147,6 +147,12 @@ pub trait StepDefinition: Send + Sync {
         Ok(None)
     }
 
+    /// Returns the column that says why `column` has its value, if the step computes both, such as the names of the alerts that
+    /// were counted.
+    fn reason_column(&self, _column: &str) -> Option<String> {
+        None
+    }
+
     /// Finds records that the step read, as they are written in its files; `None` for a record that is not found, or not in a
     /// file. By default no record is found.
     ///

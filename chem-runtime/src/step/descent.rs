@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::error::StepError;
+use super::files::Files;
 use crate::artifact::Table;
 
 /// How the rows of the main output of a step descend from the rows of its inputs.
@@ -42,7 +43,6 @@ pub enum OfEqual {
 }
 
 /// The rows of a join, in the order of the first input and then in that of the second.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Joined<'s> {
     /// The key in the first input.
     pub on: Vec<&'s str>,
@@ -52,7 +52,12 @@ pub struct Joined<'s> {
     pub how: HowJoined,
     /// The file with the second table, if it is not an input.
     pub file: Option<&'s str>,
+    /// Reads the second table from that file again. It takes a table with the columns of the first.
+    pub read: Option<ReadSecond<'s>>,
 }
+
+/// Reads the second table of a join from its file.
+pub type ReadSecond<'s> = Box<dyn Fn(&Table, &Files) -> Result<Table, StepError> + 's>;
 
 /// Which rows come out of a join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

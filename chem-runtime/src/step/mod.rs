@@ -70,7 +70,7 @@ pub use confine::Confinement;
 pub use context::{ExecutionContext, Inputs, Progress, Silent};
 pub use definition::{PlannedStep, StepDefinition, StepOutput, StepRunResult, StepTypeRef};
 pub use depictor::Depictor;
-pub use descent::{Descent, DroppedRow, Explanation, Grouping, HowJoined, Joined, OfEqual};
+pub use descent::{Descent, DroppedRow, Explanation, Grouping, HowJoined, Joined, OfEqual, ReadSecond};
 pub use doc::StepDoc;
 pub(crate) use earlier_rows::{EarlierRows, RowsRecord, ShardResults};
 pub use error::{IntoStepError, StepError};

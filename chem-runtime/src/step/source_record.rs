@@ -5,8 +5,12 @@ use serde_json::{Map, Value};
 /// A record that a source read.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceRecord<'a> {
-    /// The number of the record in its file, from 1.
-    pub number: u64,
+    /// The number of the record in its file, from 1; `None` if the data do not say it.
+    pub number: Option<u64>,
+    /// The index of the record's row in the main output; `None` if it was rejected.
+    pub row: Option<usize>,
+    /// The records that the step rejected: the name of the file in the data, and the number of the record in it.
+    pub rejected: &'a [(String, u64)],
     /// The name of the file in the data, if the step read several and the record says which.
     pub file: Option<&'a str>,
     /// The values that were read, by column.
@@ -20,12 +24,14 @@ pub struct WrittenRecord {
     pub line: Option<u64>,
     /// The text. Invalid UTF-8 becomes U+FFFD.
     pub text: String,
+    /// The name of the file in the data, and the number of the record in it, if the step found them by the row.
+    pub place: Option<(String, u64)>,
 }
 
 impl WrittenRecord {
     /// Creates a record that begins on a line of its file.
     pub fn on_line(line: u64, text: &[u8]) -> Self {
-        Self { line: Some(line), text: String::from_utf8_lossy(text).into_owned() }
+        Self { line: Some(line), text: String::from_utf8_lossy(text).into_owned(), place: None }
     }
 }
 

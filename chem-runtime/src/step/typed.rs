@@ -135,6 +135,12 @@ pub trait Step: Sized + Send + Sync + 'static {
         Ok(None)
     }
 
+    /// Returns the column that says why `column` has its value, if the step computes both, such as the names of the alerts that
+    /// were counted.
+    fn reason_column(&self, _column: &str) -> Option<String> {
+        None
+    }
+
     /// Finds records in the files that the step read: see [`StepDefinition::written`](super::StepDefinition::written).
     fn written(&self, records: &[SourceRecord<'_>], _files: &Files) -> Result<Vec<Option<WrittenRecord>>, StepError> {
         Ok(vec![None; records.len()])

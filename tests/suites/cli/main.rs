@@ -45,6 +45,7 @@ mod store;
 mod taken_over;
 #[cfg(feature = "chemistry")]
 mod trace;
+mod trace_files;
 mod trouble;
 mod wide;
 mod workbench;

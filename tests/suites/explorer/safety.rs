@@ -134,3 +134,18 @@ fn a_page_that_waits_for_news_does_not_keep_it_from_ending() {
     assert!(begun.elapsed().as_secs() < 10);
     waiting.join().unwrap();
 }
+
+#[test]
+fn a_confined_explorer_reads_no_text_outside_of_its_folder() {
+    let place = place();
+    std::fs::create_dir(place.path().join("sub")).unwrap();
+    let id = run(&place, "2");
+    let traced = |arguments: &[&str]| {
+        let explorer = Explorer::with(&place, &[&["ui"], arguments].concat());
+        explorer.json(&format!("/runs/{id}/trace.json?record=1"))["records"][0]["read"].clone()
+    };
+    assert!(traced(&[])["text"].is_string());
+    assert!(traced(&["--confined"])["text"].is_string());
+    let read = traced(&["--confined=sub"]);
+    assert!(read["text"].is_null() && read["unread"].as_str().unwrap().contains("is confined"), "{read}");
+}

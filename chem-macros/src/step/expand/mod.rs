@@ -57,6 +57,7 @@ fn implementation(step: &StepType<'_>, code: &str) -> TokenStream {
     let check = header.check.as_ref().map(check);
     let descent = header.descent.as_ref().map(descent);
     let explain = header.explain.as_ref().map(explain);
+    let reasons = header.reasons.as_ref().map(reasons);
     let written = header.written.as_ref().map(written);
     let shape = header.shape.as_ref().map(shape);
     // With this span, variables of the expansion cannot clash with the names of the author's arguments.
@@ -104,6 +105,8 @@ fn implementation(step: &StepType<'_>, code: &str) -> TokenStream {
             #descent
 
             #explain
+
+            #reasons
 
             #written
 
@@ -167,6 +170,14 @@ fn explain(function: &ExprPath) -> TokenStream {
             ::chem_runtime::step::StepError,
         > {
             #function(self, dropped)
+        }
+    }
+}
+
+fn reasons(function: &ExprPath) -> TokenStream {
+    quote_spanned! {function.span()=>
+        fn reason_column(&self, column: &str) -> ::core::option::Option<::std::string::String> {
+            #function(self, column)
         }
     }
 }

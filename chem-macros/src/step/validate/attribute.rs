@@ -29,6 +29,8 @@ pub(in crate::step) struct Header {
     pub(in crate::step) descent: Option<ExprPath>,
     /// The function that explains why a row did not come out.
     pub(in crate::step) explain: Option<ExprPath>,
+    /// The function that returns the column which says why another has its value.
+    pub(in crate::step) reasons: Option<ExprPath>,
     /// The function that finds records in the files of a source.
     pub(in crate::step) written: Option<ExprPath>,
     /// The function that returns the properties of a step whose inputs and outputs depend on its parameters.
@@ -69,11 +71,12 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
     let check = named("check", "fn(&Step, &ColumnContext<'_>) -> Vec<Misfit>");
     let descent = named("descent", "fn(&Step) -> Descent<'_>");
     let explain = named("explain", "fn(&Step, &DroppedRow<'_>) -> Result<Option<Explanation>, StepError>");
+    let reasons = named("reasons", "fn(&Step, &str) -> Option<String>");
     let written_form = "fn(&Step, &[SourceRecord<'_>], &Files) -> Result<Vec<Option<WrittenRecord>>, StepError>";
     let written = named("written", written_form);
     let shape = named("shape", "fn(&Map<String, Value>) -> &'static StepSpec");
     options.refuse_rest(
-        "`version`, `source`, `transform`, `sink`, `rows`, `columns`, `check`, `descent`, `explain`, `written`, `shape`, `cache`, `effects`, `approximate` and `new`",
+        "`version`, `source`, `transform`, `sink`, `rows`, `columns`, `check`, `descent`, `explain`, `reasons`, `written`, `shape`, `cache`, `effects`, `approximate` and `new`",
         errors,
     );
     Some(Header {
@@ -88,6 +91,7 @@ pub(super) fn validate(attribute: WrittenAttribute, errors: &mut Errors) -> Opti
         check: check.map_or(Some(None), |check| check.map(Some))?,
         descent: descent.map_or(Some(None), |descent| descent.map(Some))?,
         explain: explain.map_or(Some(None), |explain| explain.map(Some))?,
+        reasons: reasons.map_or(Some(None), |reasons| reasons.map(Some))?,
         written: written.map_or(Some(None), |written| written.map(Some))?,
         shape: shape.map_or(Some(None), |shape| shape.map(Some))?,
         new: new?,

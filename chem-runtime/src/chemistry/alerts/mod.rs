@@ -70,7 +70,7 @@ use crate::step::{ColumnContext, Columns, PathPart};
 /// - A line has no pattern or no name, or does not have as many cells as the first line. Or the pattern is not a valid
 ///   SMARTS, or requires a hydrogen atom and `merge_hydrogens` is not set. The message names the line.
 /// - The search for a pattern takes more than 2,000,000 steps in one molecule; the message names both.
-#[step("molecules.alerts", version = 3, rows = ["smiles"], columns = with_alerts, check = can_mark)]
+#[step("molecules.alerts", version = 3, rows = ["smiles"], columns = with_alerts, check = can_mark, reasons = reasons)]
 pub fn mark_alerts(
     molecules: Rows<Molecules>,
     /// The file with the alerts, plain or compressed with gzip.
@@ -202,4 +202,9 @@ fn can_mark(step: &MarkAlerts, context: &ColumnContext<'_>) -> Vec<Misfit> {
 
 fn with_alerts(_: &MarkAlerts, context: &ColumnContext<'_>) -> Columns {
     context.first_input().with(["alert_count", "alerts"])
+}
+
+/// The count of the alerts is what it is because of those in the other column.
+fn reasons(_: &MarkAlerts, column: &str) -> Option<String> {
+    (column == "alert_count").then(|| "alerts".to_owned())
 }

@@ -66,8 +66,8 @@ fn written(
     _: &Files,
 ) -> Result<Vec<Option<WrittenRecord>>, StepError> {
     let one = |record: &SourceRecord<'_>| {
-        let text = step.molecules.get(usize::try_from(record.number).ok()?.checked_sub(1)?)?.as_str().to_owned();
-        Some(WrittenRecord { line: None, text })
+        let text = step.molecules.get(usize::try_from(record.number?).ok()?.checked_sub(1)?)?.as_str().to_owned();
+        Some(WrittenRecord { line: None, text, place: None })
     };
     Ok(records.iter().map(one).collect())
 }

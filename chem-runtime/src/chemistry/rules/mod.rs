@@ -46,7 +46,7 @@ use crate::prelude::*;
 ///
 /// # Errors
 /// - No errors specific to this step.
-#[step("molecules.rules", version = 3, rows = ["smiles"], columns = columns_after, check = has_rules)]
+#[step("molecules.rules", version = 3, rows = ["smiles"], columns = columns_after, check = has_rules, reasons = reasons)]
 pub fn judge_molecules(
     molecules: Rows<Molecules>,
     /// The rules to evaluate.
@@ -97,6 +97,11 @@ pub fn judge_molecules(
 fn has_rules(step: &JudgeMolecules, _: &ColumnContext<'_>) -> Vec<Misfit> {
     let none = || Misfit::new("rules", "`rules` is empty; expected at least one rule");
     step.rules.is_empty().then(none).into_iter().collect()
+}
+
+/// A rule is broken because of the conditions in the column beside it.
+fn reasons(step: &JudgeMolecules, column: &str) -> Option<String> {
+    step.rules.iter().find(|rule| *rule == column).map(|rule| format!("{rule}_broken"))
 }
 
 fn columns_after(step: &JudgeMolecules, context: &ColumnContext<'_>) -> Columns {

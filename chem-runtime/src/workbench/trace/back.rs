@@ -11,7 +11,7 @@ use super::written::add_texts;
 use super::{Ancestor, Ancestry, CameFrom, MOST_RECORDS, Parent, ReadRecord};
 use crate::event::StepKind;
 use crate::flow::StepStatus;
-use crate::step::{Files, MAIN_OUTPUT, REJECTS};
+use crate::step::{MAIN_OUTPUT, REJECTS};
 use crate::workbench::WorkbenchError;
 
 /// The maximum number of rows of an output that are followed back.
@@ -19,12 +19,7 @@ const MOST_ROWS: usize = 50;
 
 /// Finds out from which records the row `number`, from 1, of an output comes. `of` is the output as `step` or `step.output`; by
 /// default it is that of the last step that has a table.
-pub(super) fn ancestry<'a>(
-    run: &'a Run<'a>,
-    files: &Files,
-    of: Option<&str>,
-    number: u64,
-) -> Result<Ancestry, WorkbenchError> {
+pub(super) fn ancestry<'a>(run: &'a Run<'a>, of: Option<&str>, number: u64) -> Result<Ancestry, WorkbenchError> {
     let (index, output) = asked(run, of)?;
     let (recorded, state) = (&run.recorded()[index], &run.instance.steps()[index]);
     let named = if output == MAIN_OUTPUT { recorded.id.clone() } else { format!("{}.{output}", recorded.id) };
@@ -77,7 +72,7 @@ pub(super) fn ancestry<'a>(
         }
         found.steps.extend(step);
     }
-    add_texts(run, files, &mut sources);
+    add_texts(run, &mut sources);
     found.sources = sources.into_iter().map(|(_, origin)| origin).collect();
     Ok(found)
 }

@@ -128,8 +128,11 @@ impl Kept {
         if !self.replaced.is_empty() {
             object["replaced"] = json!(self.replaced);
         }
-        if let Some(Partner { of, row, missing }) = &self.partner {
+        if let Some(Partner { of, row, missing, unread }) = &self.partner {
             object["partner"] = json!({ "of": of, "row": row, "missing": missing });
+            if let Some(unread) = unread {
+                object["partner"]["unread"] = json!(unread);
+            }
         }
         object
     }

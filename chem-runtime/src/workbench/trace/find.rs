@@ -90,6 +90,7 @@ fn origin(
         files: file.clone().map_or(named, |file| vec![file]),
         file,
         record,
+        row: Some(row).filter(|_| !rejected),
         line: values.get("line").and_then(Value::as_u64).filter(|_| rejected),
         name: text("name").filter(|_| !rejected),
         written: WrittenText::Unknown,

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::links::{Join, Links};
+use super::join::Join;
+use super::links::Links;
 use super::parameters::{cells, texts_of};
 use super::reason::{self, spelled};
 use super::step::{Ran, Run};
@@ -193,13 +194,15 @@ impl Passing<'_, '_> {
                 let partners = join.partners(values)?;
                 let row = partners.as_ref().and_then(|rows| rows.get(nth).copied());
                 let missing = partners.is_some_and(|rows| rows.is_empty());
-                kept.partner = Some(Partner { of: self.right(join), row, missing });
+                let unread = join.file.as_ref().and_then(|file| file.table.as_ref().err()).cloned();
+                kept.partner = Some(Partner { of: self.right(join), row, missing, unread });
             }
             return Ok(kept);
         }
         let of_left = self.links.back(MAIN_OUTPUT, at, &self.main_row(at)?, self.main)?;
         let row = of_left.iter().find(|parents| parents.port == join.left.0).and_then(|parents| parents.rows.first());
-        kept.partner = Some(Partner { of: self.ran.wired(join.left.0), row: row.copied(), missing: false });
+        kept.partner =
+            Some(Partner { of: self.ran.wired(join.left.0), row: row.copied(), missing: false, unread: None });
         Ok(kept)
     }
 
@@ -211,7 +214,7 @@ impl Passing<'_, '_> {
     fn right(&self, join: &Join<'_>) -> String {
         match (&join.right, &join.file) {
             (Some((port, _)), _) => self.ran.wired(port),
-            (None, Some(file)) => file.clone(),
+            (None, Some(file)) => file.path.clone(),
             (None, None) => "the other table".to_owned(),
         }
     }

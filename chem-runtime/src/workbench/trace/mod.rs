@@ -7,16 +7,21 @@
 //! - `back` follows a row of a result back to the records from which it comes.
 //! - `find` finds the record among those that the sources of the run read.
 //! - `tables` reads single rows of stored tables, and `step` has what is known of a step that ran.
-//! - `links` says which rows of a step's outputs come from which rows of its inputs.
+//! - `links` says which rows of a step's outputs come from which rows of its inputs: by `carried` columns, and with `join` by
+//!   two tables.
 //! - `follow` says what became of a row in a step, and `reason` why a step dropped it. `parameters` has what both show.
 //! - `written` reads the texts of records in their files again.
-//! - `describe` formats a trace as JSON, and `words` says it in words.
+//! - `outcome` is what became of a record in a step, `describe` formats a trace as JSON, and `words`
+//!   says it in words.
 
 mod back;
+mod carried;
 mod describe;
 mod find;
 mod follow;
+mod join;
 mod links;
+mod outcome;
 mod parameters;
 mod reason;
 mod step;
@@ -24,17 +29,18 @@ mod tables;
 mod words;
 mod written;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
 use self::find::find;
+pub use self::outcome::{Group, Kept, Partner, StepOutcome, StepTrace, WhyDropped};
 use self::step::{Run, parts};
 pub use self::words::InWords;
 use self::written::add_texts;
 use super::WorkbenchError;
 use crate::event::{FlowEvent, FlowId};
-use crate::flow::{FlowInstance, StepStatus};
+use crate::flow::FlowInstance;
 use crate::step::{Files, Registry};
 use crate::store::EventStore;
 
@@ -85,7 +91,9 @@ pub struct ReadRecord {
     pub files: Vec<String>,
     /// The number of the record, from 1.
     pub record: Option<u64>,
-    /// The name in the data of the file that the record comes from, if a rejected record says it.
+    /// The index of its row in the main output, from 0; `None` if it was rejected.
+    pub row: Option<usize>,
+    /// The name in the data of the file that the record comes from, if a rejected record or the files say it.
     pub file: Option<String>,
     /// The line on which the record begins, from 1, as far as it is known.
     pub line: Option<u64>,
@@ -111,118 +119,6 @@ pub enum WrittenText {
     Unread(String),
 }
 
-/// What a step did with a record.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StepTrace {
-    /// The id of the step.
-    pub step: String,
-    /// The step type.
-    pub uses: String,
-    /// What became of the record.
-    pub outcome: StepOutcome,
-    /// Whether the way of the record ends here: no later step takes what came out for it.
-    pub last: bool,
-}
-
-/// What became of a record in a step.
-#[derive(Debug, Clone, PartialEq)]
-pub enum StepOutcome {
-    /// The record came out, in these rows.
-    Kept(Vec<Kept>),
-    /// The record went into these groups of rows.
-    Grouped(Vec<Group>),
-    /// The step used the record to select rows of another table: what it did to them.
-    Used(String),
-    /// The step rejected the record for this reason.
-    Rejected(String),
-    /// The step dropped the record.
-    Dropped(Vec<WhyDropped>),
-    /// The step kept another record in place of this one.
-    Merged {
-        /// The values of the other record that identify it: its name, its number, and its SMILES.
-        into: Map<String, Value>,
-        /// The index of its row in the main output, from 0.
-        row: usize,
-        /// The column or key in which both are equal.
-        by: String,
-    },
-    /// The step is a sink that took the record, and wrote these files.
-    Given(Vec<String>),
-    /// The step took the record, but cannot be followed.
-    Unfollowed(String),
-    /// The step did not finish.
-    NotFinished(StepStatus),
-}
-
-/// A row that came out for a record.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Kept {
-    /// The index of the row in the main output, from 0.
-    pub row: usize,
-    /// The values that the step computed or changed, by column.
-    pub values: Map<String, Value>,
-    /// The values that the row had before, of columns whose values the step changed.
-    pub replaced: Map<String, Value>,
-    /// The number of rows of the input that have the same values: more than 1 if the row may be that of another record.
-    pub alike: usize,
-    /// The row of the other table, if the step joined two.
-    pub partner: Option<Partner>,
-}
-
-/// The row with which a row was joined.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Partner {
-    /// The output or the file that has the other row, as the flow names it.
-    pub of: String,
-    /// The index of the row, from 0; `None` if it is not known, or if there is none.
-    pub row: Option<usize>,
-    /// Whether the other table has no row with the key.
-    pub missing: bool,
-}
-
-/// A group of rows that became one row.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Group {
-    /// The index of the row in the main output, from 0.
-    pub row: usize,
-    /// The values that are equal in the group, by column.
-    pub key: Map<String, Value>,
-    /// The number of rows in the group.
-    pub members: usize,
-    /// The values that were computed for the group, by column.
-    pub values: Map<String, Value>,
-}
-
-/// Why a step dropped a record.
-#[derive(Debug, Clone, PartialEq)]
-pub enum WhyDropped {
-    /// A condition did not hold.
-    Condition {
-        /// The condition, or the part of it that did not hold.
-        condition: String,
-        /// The column without a value, if the condition depends on it.
-        missing: Option<String>,
-        /// The values of the columns in the condition.
-        columns: BTreeMap<String, Value>,
-        /// The values of the flow parameters in the condition.
-        params: BTreeMap<String, Value>,
-    },
-    /// The step says why.
-    Told {
-        /// The reason.
-        words: String,
-        /// The values from which it follows, by name.
-        values: Map<String, Value>,
-    },
-    /// The step drops such records. What it did follows from these.
-    Parameters {
-        /// The parameters of the step, without files.
-        params: Map<String, Value>,
-        /// The values of the columns on which the step decides, as far as they are known.
-        columns: BTreeMap<String, Value>,
-    },
-}
-
 /// Follows the records that `wanted` names through the run with the state `instance` and these `events`. Reads their texts in
 /// `files`, if these have not changed since.
 ///
@@ -236,14 +132,14 @@ pub fn trace(
     files: &Files,
     wanted: &Wanted,
 ) -> Result<Trace, WorkbenchError> {
-    let run = Run::new(store, registry, instance, events);
+    let run = Run::new(store, registry, instance, events, files);
     let mut found = find(&run, wanted)?;
     let more = found.len().saturating_sub(MOST_RECORDS);
     found.truncate(MOST_RECORDS);
     let steps: Vec<Vec<StepTrace>> =
         found.iter().map(|found| followed(&run, found.source, found.row)).collect::<Result<_, _>>()?;
     let mut read: Vec<(usize, ReadRecord)> = found.into_iter().map(|found| (found.source, found.origin)).collect();
-    add_texts(&run, files, &mut read);
+    add_texts(&run, &mut read);
     let records = read.into_iter().zip(steps).map(|((_, origin), steps)| RecordTrace { origin, steps }).collect();
     Ok(Trace { flow_id: instance.flow_id(), records, more })
 }
@@ -320,7 +216,7 @@ pub fn ancestry(
     of: Option<&str>,
     number: u64,
 ) -> Result<Ancestry, WorkbenchError> {
-    back::ancestry(&Run::new(store, registry, instance, events), files, of, number)
+    back::ancestry(&Run::new(store, registry, instance, events, files), of, number)
 }
 
 /// Follows a row of an output of the step at `source` through the later steps. `row` is its index, with the name of the output.

@@ -21,7 +21,7 @@ pub(super) fn of_dropped(
     let condition = spec.params.iter().find(|param| param.ty.make() == ParamType::Expression);
     let hashed = ran.state.started.as_ref().map(|started| &started.params);
     let condition = condition.and_then(|param| Expression::read(hashed?.get(param.name)?).ok());
-    let failing = condition.map(|condition| failing(&condition, input, row)).unwrap_or_default();
+    let failing = condition.map(|condition| failing(ran, &condition, input, row)).unwrap_or_default();
     if !failing.is_empty() {
         return Ok(StepOutcome::Dropped(failing));
     }
@@ -62,7 +62,7 @@ pub(super) fn spelled(value: &Value) -> String {
 }
 
 /// Returns the parts of a condition that do not hold for a row; empty if it holds.
-fn failing(condition: &Expression, input: &Stored<'_>, row: &Row) -> Vec<WhyDropped> {
+fn failing(ran: &Ran<'_>, condition: &Expression, input: &Stored<'_>, row: &Row) -> Vec<WhyDropped> {
     let Some(table) = input.table_of(row) else { return Vec::new() };
     let judged = |part: &Expression| {
         let missing = match part.over_rows(&table).ok()?.test(0) {
@@ -70,10 +70,13 @@ fn failing(condition: &Expression, input: &Stored<'_>, row: &Row) -> Vec<WhyDrop
             Verdict::Missing(column) => Some(column.to_owned()),
             Verdict::True | Verdict::Error(_) => return None,
         };
+        let mut columns = cells(input, row, part.columns());
+        let reasons: Vec<String> = part.columns().filter_map(|column| ran.reason_column(column)).collect();
+        columns.extend(cells(input, row, reasons).into_iter().filter(|(_, value)| !value.is_null()));
         Some(WhyDropped::Condition {
             condition: part.as_str().to_owned(),
             missing,
-            columns: cells(input, row, part.columns()),
+            columns,
             params: part.params().clone(),
         })
     };

@@ -1,16 +1,18 @@
 //! The steps of a run, with what is needed to follow rows through them.
 
 use chem_manifest::StepId;
+use serde_json::Value;
 
 use crate::artifact::{Artifact, ArtifactSource as _};
 use crate::event::{FlowEvent, FlowEventKind, RecordedStep, StepFinished, StepKind};
 use crate::fingerprint::ArtifactHash;
 use crate::flow::{FlowInstance, StepState};
-use crate::step::{MAIN_OUTPUT, Registry, RowOutcomes, StepDefinition, StepRegistration, StepSpec};
+use crate::step::{Files, MAIN_OUTPUT, ParamType, Registry, RowOutcomes, StepDefinition, StepRegistration, StepSpec};
 use crate::store::{EventStore, StoredArtifacts};
 use crate::workbench::WorkbenchError;
 use crate::workbench::facts::step_of;
 
+use super::parameters::{is_of, texts_of};
 use super::tables::Stored;
 
 /// A run, with what is needed to follow rows through it.
@@ -20,6 +22,8 @@ pub(super) struct Run<'a> {
     registry: &'a Registry,
     events: &'a [FlowEvent],
     artifacts: StoredArtifacts<&'a dyn EventStore>,
+    /// Where the files of the run are.
+    pub(super) files: &'a Files,
 }
 
 /// A finished step with what is known of its type.
@@ -32,6 +36,9 @@ pub(super) struct Ran<'a> {
     /// `None` if this program does not have the step type.
     registration: Option<&'static StepRegistration>,
 }
+
+/// The types of parameters that name files to read.
+const FILES: [ParamType; 2] = [ParamType::InputFile, ParamType::InputFiles];
 
 /// What is known of a step type that this program does not have.
 const UNKNOWN: StepSpec = StepSpec {
@@ -56,8 +63,9 @@ impl<'a> Run<'a> {
         registry: &'a Registry,
         instance: &'a FlowInstance,
         events: &'a [FlowEvent],
+        files: &'a Files,
     ) -> Self {
-        Self { instance, store, registry, events, artifacts: StoredArtifacts(store) }
+        Self { instance, store, registry, events, artifacts: StoredArtifacts(store), files }
     }
 
     /// Returns the steps of the flow as they are recorded.
@@ -114,6 +122,11 @@ impl<'a> Run<'a> {
 }
 
 impl<'a> Ran<'a> {
+    /// Returns where the files of the run are.
+    pub(super) fn files(&self) -> &'a Files {
+        self.run.files
+    }
+
     /// Opens the table at an input; `None` if nothing is wired to it, or something else than a table.
     pub(super) fn input(&self, port: &str) -> Result<Option<Stored<'a>>, WorkbenchError> {
         match self.state.started.as_ref().and_then(|started| started.inputs.get(port)) {
@@ -171,6 +184,55 @@ impl<'a> Ran<'a> {
         registration
             .bind(id, &self.recorded.params)
             .map_err(|_| format!("`{uses}` of this program does not take the parameters of the step"))
+    }
+
+    /// Checks that the files which the step reads have the content with which it ran.
+    ///
+    /// # Errors
+    /// Says which have changed, or why they cannot be read.
+    pub(super) fn expect_same_files(&self, definition: &dyn StepDefinition) -> Result<(), String> {
+        if self.file_params().next().is_none() {
+            return Ok(());
+        }
+        let now = definition.identity(self.run.files).map_err(|error| error.to_string())?;
+        let before = self.state.started.as_ref().map(|started| &started.params);
+        if self.file_params().any(|name| before.and_then(|before| before.get(name)) != now.get(name)) {
+            let named = texts_of(self.spec, &self.recorded.params, &FILES);
+            return Err(format!("`{}` has changed since it was read", named.join("`, `")));
+        }
+        Ok(())
+    }
+
+    /// Returns whether the step read several files as one.
+    pub(super) fn reads_several_files(&self) -> bool {
+        let started = self.state.started.as_ref();
+        self.file_params().any(|name| started.and_then(|started| started.params.get(name)).is_some_and(Value::is_array))
+    }
+
+    /// Returns the parameters that name files to read.
+    fn file_params(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.spec.params.iter().filter(|param| is_of(&param.ty.make(), &FILES)).map(|param| param.name)
+    }
+
+    /// Returns the column that says why `column` has its value, if a step on the way to this one computed both.
+    pub(super) fn reason_column(&self, column: &str) -> Option<String> {
+        let steps = self.run.recorded();
+        let (mut open, mut seen) = (vec![self.index], vec![self.index]);
+        while let Some(at) = open.pop() {
+            for wire in steps.get(at)?.inputs.values() {
+                let Some(before) = steps.iter().position(|step| step.id == step_of(wire)) else { continue };
+                if seen.contains(&before) {
+                    continue;
+                }
+                let ran = self.run.ran(before)?;
+                if let Some(reason) = ran.definition().ok().and_then(|definition| definition.reason_column(column)) {
+                    return Some(reason);
+                }
+                seen.push(before);
+                open.push(before);
+            }
+        }
+        None
     }
 
     /// Says that the tables do not tell which row came of which.

@@ -126,6 +126,11 @@ impl<'a> Stored<'a> {
         Ok(all.finish()?)
     }
 
+    /// Returns a table with the columns and without rows.
+    pub(super) fn head(&self) -> Result<Table, ArtifactError> {
+        Ok(self.stream.head()?)
+    }
+
     /// Returns a table of one row.
     pub(super) fn table_of(&self, row: &Row) -> Option<Table> {
         let cells = self.root.columns.iter().zip(row);

@@ -172,7 +172,8 @@ fn kept(Kept { row, values: new, replaced, alike, partner }: &Kept) -> String {
         None => String::new(),
         Some(Partner { of, missing: true, .. }) => format!(" without a row of `{of}`, which has none with this key"),
         Some(Partner { of, row: Some(row), .. }) => format!(" with row {} of `{of}`", row + 1),
-        Some(Partner { of, row: None, .. }) => format!(" with `{of}`"),
+        Some(Partner { of, unread: Some(reason), .. }) => format!(" with `{of}`, whose row is not named: {reason}"),
+        Some(Partner { of, .. }) => format!(" with `{of}`"),
     };
     // A new column without a value says nothing of the row.
     let new: Map<String, Value> = new

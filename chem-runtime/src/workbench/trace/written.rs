@@ -1,22 +1,19 @@
 //! The text of the records that a source read, from its files.
 
-use serde_json::Value;
-
-use super::parameters::{is_of, texts_of};
-use super::step::Run;
+use super::step::{Ran, Run};
 use super::{ReadRecord, WrittenText};
-use crate::step::{Files, ParamType, SourceRecord, WrittenRecord};
+use crate::step::{REJECTS, SourceRecord, WrittenRecord};
 
 /// Reads the texts of records again, each of which has the index of its source, and puts them and their lines into the records. A
 /// file that has changed since the run is not read.
-pub(super) fn add_texts(run: &Run<'_>, files: &Files, records: &mut [(usize, ReadRecord)]) {
+pub(super) fn add_texts(run: &Run<'_>, records: &mut [(usize, ReadRecord)]) {
     let mut sources: Vec<usize> = records.iter().map(|(source, _)| *source).collect();
     sources.sort_unstable();
     sources.dedup();
     for source in sources {
         let mut of_source: Vec<&mut ReadRecord> =
             records.iter_mut().filter(|(of, _)| *of == source).map(|(_, record)| record).collect();
-        let found = texts(run, source, files, &of_source);
+        let found = texts(run, source, &of_source);
         for (index, record) in of_source.iter_mut().enumerate() {
             match &found {
                 Err(reason) => record.written = WrittenText::Unread(reason.clone()),
@@ -24,6 +21,11 @@ pub(super) fn add_texts(run: &Run<'_>, files: &Files, records: &mut [(usize, Rea
                     let Some(Some(written)) = found.get(index) else { continue };
                     record.line = record.line.or(written.line);
                     record.written = WrittenText::Text(written.text.clone());
+                    if let Some((file, number)) = &written.place {
+                        record.record = Some(*number);
+                        record.files = vec![file.clone()];
+                        record.file = Some(file.clone());
+                    }
                 }
             }
         }
@@ -31,44 +33,38 @@ pub(super) fn add_texts(run: &Run<'_>, files: &Files, records: &mut [(usize, Rea
 }
 
 /// Finds the records of a source in its files, or says why they cannot be read.
-fn texts(
-    run: &Run<'_>,
-    source: usize,
-    files: &Files,
-    records: &[&mut ReadRecord],
-) -> Result<Vec<Option<WrittenRecord>>, String> {
+fn texts(run: &Run<'_>, source: usize, records: &[&mut ReadRecord]) -> Result<Vec<Option<WrittenRecord>>, String> {
     let Some(ran) = run.ran(source) else { return Ok(Vec::new()) };
     if ran.is_unknown() {
         return Ok(Vec::new());
     }
     let definition = ran.definition()?;
-    let is_file = |ty: &ParamType| is_of(ty, &[ParamType::InputFile, ParamType::InputFiles]);
-    let read = ran.spec.params.iter().filter(|param| is_file(&param.ty.make())).map(|param| param.name);
-    let read: Vec<&str> = read.collect();
-    if !read.is_empty() {
-        let now = definition.identity(files).map_err(|error| error.to_string())?;
-        let before = ran.state.started.as_ref().map(|started| &started.params);
-        if read.iter().any(|name| before.and_then(|before| before.get(*name)) != now.get(*name)) {
-            let named = texts_of(ran.spec, &ran.recorded.params, &[ParamType::InputFile, ParamType::InputFiles]);
-            return Err(format!("`{}` has changed since it was read", named.join("`, `")));
+    ran.expect_same_files(definition.as_ref())?;
+    let rejected = if ran.reads_several_files() { rejected(&ran) } else { Some(Vec::new()) };
+    let Some(rejected) = rejected else { return Ok(Vec::new()) };
+    let wanted = records.iter().map(|record| {
+        // Of several files, the number of a record is that in its file only if the data have it.
+        let is_numbered = !ran.reads_several_files()
+            || record.rejected.is_some()
+            || record.values.get("record").and_then(serde_json::Value::as_u64) == record.record;
+        SourceRecord {
+            number: record.record.filter(|_| is_numbered),
+            row: record.row,
+            rejected: &rejected,
+            file: record.file.as_deref(),
+            values: &record.values,
         }
-    }
-    // Of several files, the number of a record is that in its file only if the data have it.
-    let several = ran
-        .state
-        .started
-        .iter()
-        .any(|started| read.iter().any(|name| started.params.get(*name).is_some_and(Value::is_array)));
-    let numbered = |record: &ReadRecord| {
-        !several || record.rejected.is_some() || record.values.get("record").and_then(Value::as_u64) == record.record
-    };
-    let wanted = records.iter().filter(|record| numbered(record)).filter_map(|record| {
-        let file = record.file.as_deref();
-        Some(SourceRecord { number: record.record?, file, values: &record.values })
     });
-    let wanted: Vec<SourceRecord<'_>> = wanted.collect();
-    if wanted.len() < records.len() {
-        return Ok(Vec::new());
-    }
-    definition.written(&wanted, files).map_err(|error| error.to_string())
+    definition.written(&wanted.collect::<Vec<_>>(), ran.files()).map_err(|error| error.to_string())
+}
+
+/// Returns the file and the number of each record that a source of several files rejected; `None` if they are not recorded.
+fn rejected(ran: &Ran<'_>) -> Option<Vec<(String, u64)>> {
+    let Some(rejects) = ran.output(REJECTS).ok()? else { return Some(Vec::new()) };
+    let numbers = rejects.only(&["file", "record"]).ok()?;
+    let one = |row: usize| {
+        let value = |column: &str| numbers.column(column).map(|(_, data)| data.json(row));
+        Some((value("file")?.as_str()?.to_owned(), value("record")?.as_u64()?))
+    };
+    (0..numbers.rows()).map(one).collect()
 }

@@ -17,6 +17,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &UiArgs) -> Result<ExitCode, Fa
     let url = shared.store_url()?;
     let store = runs::open_store(shared, OpenMode::Read)?;
     let explorer = Explorer::new(store, url.without_secrets()).with_option(&advice::store_option(shared));
+    let explorer = explorer.confined(shared.confining());
     let server = Server::bind(explorer, args.listen, &args.host).map_err(|error| {
         Failure::usage(format!("cannot listen on {}: {error}", args.listen))
             .with_help("`--listen 127.0.0.1:0` takes any free port")

@@ -10,7 +10,7 @@ use self::matching::{Keys, name_beside};
 use super::file::TableFile;
 use crate::prelude::*;
 use crate::records::{DeclaredType, RecordFile, RecordText, TableText, column_indices};
-use crate::step::{Columns, Descent, HowJoined, Joined, PathPart, Streamed};
+use crate::step::{Columns, Descent, HowJoined, Joined, PathPart, ReadSecond, Streamed};
 
 /// Joins a table, or molecules, with another table on equal values in the columns `on`.
 ///
@@ -262,6 +262,13 @@ fn descent(step: &JoinTable) -> Descent<'_> {
             _ => HowJoined::Inner,
         },
         file: step.file.as_ref().map(|file| file.as_str()),
+        read: step.file().map(|file| -> ReadSecond<'_> {
+            Box::new(move |left, files| {
+                let typed = step.on.iter().zip(step.right_on.as_ref().unwrap_or(&step.on));
+                let typed = typed.filter_map(|(on, right)| Some((right.to_string(), left.column(on.as_str())?.0.ty)));
+                read(file, &file.text_of(files)?, typed.collect())
+            })
+        }),
     })
 }
 
