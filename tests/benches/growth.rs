@@ -41,14 +41,18 @@ fn run(store: &Arc<dyn EventStore>, definition: FlowDefinition) -> FlowId {
 
 fn main() {
     let runs = std::env::var("CHEM_BENCH_RUNS").ok().map_or(20_000, |runs| runs.parse().unwrap());
-    for (name, backend) in chem_tests::stores::fresh().into_iter().filter(|(name, _)| *name != "memory") {
+    for (name, backend) in
+        chem_tests::stores::fresh().into_iter().filter(|(name, store)| *name != "memory" && store.measures_itself())
+    {
         let store = backend.store();
         bytes(name, &store);
         #[cfg(feature = "chemistry")]
         of_a_library(&store);
         drop(backend);
     }
-    for (name, backend) in chem_tests::stores::fresh().into_iter().filter(|(name, _)| *name != "memory") {
+    for (name, backend) in
+        chem_tests::stores::fresh().into_iter().filter(|(name, store)| *name != "memory" && store.measures_itself())
+    {
         times(name, backend.as_ref(), runs);
     }
 }

@@ -119,7 +119,7 @@ fn reachable(url: &StoreUrl) -> Result<String, Failure> {
     let (scheme, rest) = text.split_once(':').unwrap_or((&text, ""));
     match scheme {
         "memory" | "sqlite" => Err(Failure::usage(format!("workers on other machines cannot use the store `{text}`"))
-            .with_help("name one that they reach: `--store postgres://HOST/DATABASE`")),
+            .with_help("name one that they reach: `--store postgres://HOST/DATABASE`, or `--store spool:DIR`")),
         // A directory that all machines see has the same path on all of them.
         _ if !rest.starts_with('/') && Path::new(rest).exists() => {
             Ok(format!("{scheme}:{}", std::path::absolute(rest)?.to_string_lossy()))

@@ -47,6 +47,21 @@ impl RunIndex for SpoolEventStore {
         Ok(ids)
     }
 
+    fn completed_children(&self, parent: FlowId) -> Result<Vec<FlowId>, PersistenceError> {
+        let (least, greatest) = parent.range_of_children();
+        let names = self.files.names(&self.runs_directory)?;
+        let mut ids: Vec<FlowId> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        ids.retain(|id: &FlowId| (least..=greatest).contains(&id.as_uuid()));
+        ids.sort_unstable();
+        let mut completed = Vec::new();
+        for id in ids {
+            if self.has_completed(id)? {
+                completed.push(id);
+            }
+        }
+        Ok(completed)
+    }
+
     fn find_cached(
         &self,
         key: CacheKey,

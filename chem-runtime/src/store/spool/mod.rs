@@ -46,6 +46,7 @@ use super::{
 use crate::artifact::Artifact;
 use crate::event::{EventAddress, FlowEvent, FlowId};
 use crate::fingerprint::ArtifactHash;
+use crate::flow::FlowStatus;
 
 /// Keeps events and artifacts in a directory that machines share.
 ///
@@ -94,14 +95,25 @@ impl SpoolEventStore {
         self.files.path()
     }
 
+    /// Returns what is known of a run.
+    fn known(&self, flow_id: FlowId) -> Arc<Mutex<Run>> {
+        let new = || Arc::new(Mutex::new(Run::new(flow_id, &self.runs_directory)));
+        locked(&self.runs).entry(flow_id).or_insert_with(new).clone()
+    }
+
+    /// Returns whether a run has completed. Does not look again at one that is known to have.
+    fn has_completed(&self, flow_id: FlowId) -> Result<bool, PersistenceError> {
+        let has_completed = |run: &Run| run.status() == Some(FlowStatus::Completed);
+        Ok(has_completed(&locked(&self.known(flow_id))) || self.with_run(flow_id, |run| Ok(has_completed(run)))?)
+    }
+
     /// Calls `work` with a run after its newest commit, while no other thread uses that run.
     fn with_run<T>(
         &self,
         flow_id: FlowId,
         work: impl FnOnce(&mut Run) -> Result<T, PersistenceError>,
     ) -> Result<T, PersistenceError> {
-        let new = || Arc::new(Mutex::new(Run::new(flow_id, &self.runs_directory)));
-        let run = locked(&self.runs).entry(flow_id).or_insert_with(new).clone();
+        let run = self.known(flow_id);
         let mut run = locked(&run);
         run.catch_up(&self.files, &self.clock)?;
         work(&mut run)
