@@ -163,17 +163,18 @@ impl Cluster {
 
     /// Returns the processes of jobs on a node, by its index, with the daemons that watch over them.
     pub fn jobs_of(&self, index: usize) -> Vec<u32> {
-        let name = format!("n{}", index + 1);
-        let mut jobs = Vec::new();
-        for process in self.processes() {
-            if variable(process, "SLURMD_NODENAME").as_deref() == Some(&name) {
-                jobs.extend(watcher_of(process));
-                jobs.push(process);
-            }
-        }
+        let mut jobs = self.workers_of(index);
+        jobs.extend(jobs.clone().into_iter().filter_map(watcher_of));
         jobs.sort_unstable();
         jobs.dedup();
         jobs
+    }
+
+    /// Returns the processes of jobs on a node, by its index, without the daemons that watch over them.
+    pub fn workers_of(&self, index: usize) -> Vec<u32> {
+        let name = format!("n{}", index + 1);
+        let is_here = |process: &u32| variable(*process, "SLURMD_NODENAME").as_deref() == Some(&name);
+        self.processes().into_iter().filter(is_here).collect()
     }
 
     /// Kills everything that runs on a node, as a failure of the machine does, and leaves the node dead.
@@ -264,7 +265,9 @@ fn configuration(base: &Path, plugins: &Path, ports: &[u16], more: &str) -> Stri
         ports[0]
     );
     for (index, port) in ports.iter().enumerate().skip(1) {
-        let node = format!("NodeName=n{index} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 State=UNKNOWN");
+        let node = format!(
+            "NodeName=n{index} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=8000 State=UNKNOWN"
+        );
         writeln!(text, "{node}").unwrap();
     }
     if !more.contains("PartitionName=") {

@@ -215,8 +215,16 @@ impl Children for DelegatedChildren {
         if cancel.is_cancelled() {
             return Err(StepError::interrupted());
         }
-        let (last, end) = self.runs.end(index)?;
+        let read = self.runs.end(index);
         let mut watch = self.watch();
+        let (last, end) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                // Nothing is wrong with the children, which their workers go on to run.
+                watch.error = Some(format!("{error:#}"));
+                return Err(StepError::interrupted());
+            }
+        };
         if watch.last[index] != last {
             watch.last[index] = last;
             (watch.moved, watch.patience_ms) = (self.clock.now(), self.workers.patience_ms());

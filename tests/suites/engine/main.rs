@@ -7,6 +7,7 @@
 //! - `following`: a log that is read while it grows.
 //! - `given`: the stores and repositories that an engine accepts.
 //! - `children`: a step that runs flows.
+//! - `workers`: a step that leaves them to other processes.
 //! - `retry`, `timeout`, `gates`, `branch`: retries, timeouts, questions to a person, and branches.
 
 mod anywhere;
@@ -24,3 +25,4 @@ mod progress;
 mod retry;
 mod shape;
 mod timeout;
+mod workers;

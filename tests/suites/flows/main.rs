@@ -75,8 +75,14 @@ const PINNED_ELSEWHERE: &[&str] = &["model/forest.yaml", "rdkit/complexity.yaml"
 const PINNED_ELSEWHERE: &[&str] = &[];
 
 /// The flows with steps in Python. Their fingerprints cover what is installed, so no snapshot is right on every machine; the
-/// suite `python` runs them.
-const OF_THE_MACHINE: &[&str] = &["python/conformers.yaml", "python/descriptors.yaml", "python/forest.yaml"];
+/// suite `python` runs them. The flow for clusters is run by the suite `slurm`.
+const OF_THE_MACHINE: &[&str] = &[
+    "cluster/conformers.yaml",
+    "cluster/library.yaml",
+    "python/conformers.yaml",
+    "python/descriptors.yaml",
+    "python/forest.yaml",
+];
 
 /// A flow without a snapshot and a snapshot without a flow are failures, in folders as well.
 #[test]

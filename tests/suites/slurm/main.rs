@@ -5,5 +5,7 @@
 #[allow(dead_code)]
 #[path = "../cli/harness.rs"]
 mod harness;
+mod long;
 mod place;
+mod scripts;
 mod short;

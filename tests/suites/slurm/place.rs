@@ -1,6 +1,7 @@
 //! A run on a cluster: where it runs, its store, and what is asked of it.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,36 @@ impl Site {
         );
         place.write("mapped.yaml", &format!("flow: mapped\nsteps:\n{step}"));
         Self { place, url, children }
+    }
+
+    /// Copies the files of a directory of the repository, and of the directories in it.
+    pub fn of(directory: &str, url: String) -> Self {
+        let place = Place::new();
+        let mut left = vec![PathBuf::from(directory)];
+        while let Some(directory) = left.pop() {
+            for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&directory)).unwrap() {
+                let entry = entry.unwrap();
+                let path = directory.join(entry.file_name());
+                match entry.file_type().unwrap().is_dir() {
+                    true => left.push(path),
+                    false => drop(place.write(path.to_str().unwrap(), &std::fs::read_to_string(entry.path()).unwrap())),
+                }
+            }
+        }
+        Self { place, url, children: 0 }
+    }
+
+    /// Returns the fingerprint of the newest run.
+    pub fn fingerprint(&self) -> Value {
+        self.json(&["show", "@last"])["flow_fingerprint"].clone()
+    }
+
+    /// Returns what the workers said.
+    pub fn logs(&self) -> String {
+        let Ok(logs) = std::fs::read_dir(self.place.path().join(".chem/workers")) else { return String::new() };
+        let logs =
+            logs.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "log"));
+        logs.map(|path| std::fs::read_to_string(path).unwrap()).collect()
     }
 
     /// Returns a command of the program on the store, with the programs of Slurm on `cluster`.

@@ -33,3 +33,51 @@ fn one_array_runs_all_children_although_a_node_and_the_submitter_are_killed() {
     assert!(log.contains("nothing is left to do"), "{log}");
     until("all workers end", || cluster.jobs().is_empty());
 }
+
+#[test]
+fn a_job_that_is_cancelled_by_hand_is_submitted_again() {
+    let Some(cluster) = cluster(1, "") else { return };
+    let Some(database) = database() else { return };
+    let site = Site::new(database.url(), 6, 800, "");
+    let arguments = ["run", "mapped.yaml", "--on", "slurm", "--workers", "2", "--ask-after", "3s"];
+    let submitter = site.spawn(&cluster, &arguments, "said.txt");
+    until("some children run", || site.begun().len() >= 2);
+    cluster.ask("scancel", &["1"]);
+    let (status, stdout) = end_of(submitter);
+    let said = site.said("said.txt");
+    assert_eq!(status, 0, "{stdout}{said}");
+    assert_eq!(said.matches("submitted job").count(), 2, "{said}");
+    site.check();
+    until("all workers end", || cluster.jobs().is_empty());
+}
+
+/// The flow that a chemist copies, with RDKit.
+#[test]
+fn the_flow_for_clusters_runs_on_one() {
+    let Ok(python) = std::env::var("CHEM_TEST_RDKIT") else {
+        assert!(std::env::var("CHEM_REQUIRE_RDKIT").as_deref() != Ok("1"), "no RDKit to test with");
+        eprintln!("SKIPPED: flows/cluster: set CHEM_TEST_RDKIT to a Python that has RDKit");
+        return;
+    };
+    let Some(cluster) = cluster(2, "") else { return };
+    let Some(database) = database() else { return };
+    let site = Site::of("flows/cluster", database.url());
+    let python = format!("python={python}");
+    let set = ["--set", python.as_str(), "--set", "conformers=3"];
+    let library = "flows/cluster/library.yaml";
+    let run = [&["run", library, "--on", "slurm", "--workers", "2"][..], &set].concat();
+    let (status, stdout) = end_of(site.spawn(&cluster, &run, "said.txt"));
+    assert_eq!(status, 0, "{stdout}{}{}", site.said("said.txt"), site.logs());
+    let table = site.said("flows/out/conformers-of-parts.csv");
+    assert_eq!(table.lines().count(), 5, "{table}");
+    let part = site.said("flows/out/conformers-b.csv");
+    assert!(
+        part.starts_with("name,smiles,conformers,lowest_energy,energy_range\n") && part.contains("alprazolam"),
+        "{part}"
+    );
+    // One process alone makes the same.
+    let alone = Site::of("flows/cluster", "sqlite:store.db".to_owned());
+    let output = alone.command(None, &[&["run", library, "--quiet"][..], &set].concat()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(site.fingerprint(), alone.fingerprint());
+}
