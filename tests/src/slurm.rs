@@ -4,6 +4,7 @@
 //! A test calls [`cluster`], and returns if there is none; a notice is printed once. All processes of a cluster end when it is
 //! dropped: they are found by the path of the configuration in their environment, which no other process has.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -134,9 +135,11 @@ impl Cluster {
     }
 
     fn is_ready(&self) -> bool {
-        let output = self.try_ask("sinfo", &["--noheader", "--Node", "--format=%t"]);
-        let states = String::from_utf8_lossy(&output.stdout);
-        output.status.success() && states.lines().filter(|state| state.trim() == "idle").count() == self.nodes.len()
+        // A node is listed once for each of its partitions.
+        let output = self.try_ask("sinfo", &["--noheader", "--Node", "--format=%N %t"]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let idle: BTreeSet<&str> = said.lines().filter_map(|line| line.trim().strip_suffix(" idle")).collect();
+        output.status.success() && idle.len() == self.nodes.len()
     }
 
     /// Returns the log of the controller, `slurmctld`, or of a node.

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::CommandName;
+use super::advice::Advice;
 use super::args::{MovedManifest, Reuse, Shared};
 use super::cluster::OnCluster;
 use super::exit::{Failure, Status};
 use super::progress::Watcher;
 use super::report::print_report;
 use super::signing::Signers;
-use super::{runs, sealing, signals};
+use super::{output, runs, sealing, signals};
 use crate::engine::{Answer, CoreEngineError, FlowEngine, ReusePolicy, Workers};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::evidence::{AllowedSigners, Identity, operator};
@@ -153,6 +155,7 @@ pub(super) fn drive(
     let cancel = CancelToken::default();
     signals::stop_on_signals(cancel.clone(), "stopping; press Ctrl-C again to stop at once");
     let flow_id = plan.flow_id;
+    let has_workers = plan.workers.is_some();
     let engine = engine_for(shared, store.clone(), plan, cancel)?;
     let result = match act {
         Act::Run => engine.run(flow_id),
@@ -164,7 +167,14 @@ pub(super) fn drive(
         Ok(_) => ExitCode::SUCCESS,
         Err(CoreEngineError::StepFailed { .. }) => Status::RunFailed.into(),
         Err(CoreEngineError::Waiting { .. }) => Status::Waiting.into(),
-        Err(CoreEngineError::Interrupted { .. }) => Status::Interrupted.into(),
+        Err(CoreEngineError::Interrupted { .. }) => {
+            if has_workers {
+                let resume = Advice::text("the workers that were submitted go on; ");
+                let resume = resume.then_command(CommandName::Resume, &[&flow_id, &"--on", &"SCHEDULER"]);
+                output::advise(shared, &resume.then(" waits for them again"));
+            }
+            Status::Interrupted.into()
+        }
         Err(error) => return Err(Failure::of_run(flow_id, error)),
     };
     let events = store.list(flow_id)?;

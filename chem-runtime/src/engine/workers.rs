@@ -23,7 +23,7 @@ const PAUSE_MS: u64 = 1000;
 /// The longest time between two questions to the scheduler, in milliseconds.
 const MOST_PATIENCE_MS: u64 = 60 * 60 * 1000;
 
-/// How many submissions in a row may end without the end of a child.
+/// How many submissions in a row may end without a new event of a child.
 const FRUITLESS: u32 = 3;
 
 /// What workers are needed for.
@@ -101,7 +101,7 @@ struct Watch {
     /// When something happened last.
     moved: Timestamp,
     patience_ms: u64,
-    /// How many submissions in a row ended without the end of a child.
+    /// How many submissions in a row ended without a new event of a child.
     fruitless: u32,
     /// Why the workers cannot be had.
     error: Option<String>,
@@ -192,8 +192,8 @@ impl DelegatedChildren {
         if watch.fruitless >= FRUITLESS {
             let (left, summary) = (order.left, found.summary);
             return Err(format!(
-                "the workers are gone and {left} children have not ended, after {FRUITLESS} submissions in a row that \
-                 ended no child: {summary}"
+                "the workers are gone and {left} children have not ended, after {FRUITLESS} submissions in a row by \
+                 which no child got further: {summary}"
             ));
         }
         self.submit(watch)
@@ -228,11 +228,9 @@ impl Children for DelegatedChildren {
         if watch.last[index] != last {
             watch.last[index] = last;
             (watch.moved, watch.patience_ms) = (self.clock.now(), self.workers.patience_ms());
-        }
-        if end.is_some() {
-            watch.ended[index] = true;
             watch.fruitless = 0;
         }
+        watch.ended[index] |= end.is_some();
         Ok(end.map_or(Advance::Held, Advance::Ended))
     }
 

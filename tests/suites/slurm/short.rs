@@ -6,11 +6,21 @@ use crate::place::{Site, alone, calls, database, end_of, until};
 
 #[test]
 fn one_array_runs_all_children_although_a_node_and_the_submitter_are_killed() {
-    let Some(mut cluster) = cluster(3, "") else { return };
     let Some(database) = database() else { return };
+    one_array(database.url());
+}
+
+#[test]
+fn one_array_runs_all_children_without_a_database() {
+    let directory = tempfile::tempdir().unwrap();
+    one_array(format!("spool:{}", directory.path().join("spool").display()));
+}
+
+fn one_array(url: String) {
+    let Some(mut cluster) = cluster(3, "") else { return };
     let (children, wait) = (24, 600);
     let expected = alone(children, wait);
-    let site = Site::new(database.url(), children, wait, "");
+    let site = Site::new(url, children, wait, "");
     cluster.reset_requests();
     let mut submitter = site.spawn(&cluster, &["run", "mapped.yaml", "--on", "slurm", "--workers", "6"], "first.txt");
     until("some children run", || site.begun().len() >= 4);

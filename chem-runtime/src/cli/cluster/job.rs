@@ -1,6 +1,6 @@
 //! What workers of a run need: the program, the store, the resources, and where their logs go.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::OnCluster;
 use crate::cli::args::{Reuse, Shared};
@@ -121,9 +121,7 @@ fn reachable(url: &StoreUrl) -> Result<String, Failure> {
         "memory" | "sqlite" => Err(Failure::usage(format!("workers on other machines cannot use the store `{text}`"))
             .with_help("name one that they reach: `--store postgres://HOST/DATABASE`, or `--store spool:DIR`")),
         // A directory that all machines see has the same path on all of them.
-        _ if !rest.starts_with('/') && Path::new(rest).exists() => {
-            Ok(format!("{scheme}:{}", std::path::absolute(rest)?.to_string_lossy()))
-        }
+        "spool" => Ok(format!("{scheme}:{}", std::path::absolute(rest)?.to_string_lossy())),
         _ => Ok(text),
     }
 }

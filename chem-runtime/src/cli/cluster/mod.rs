@@ -164,8 +164,7 @@ impl Workers for ByHand {
         Ok(None)
     }
 
-    fn ask(&self, order: &Order, _: Option<&Submission>) -> Result<Workforce, String> {
-        self.submit(order)?;
+    fn ask(&self, _: &Order, _: Option<&Submission>) -> Result<Workforce, String> {
         Ok(Workforce { alive: None, summary: "not known".to_owned() })
     }
 
