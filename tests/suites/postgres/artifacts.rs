@@ -5,7 +5,6 @@ use chem_runtime::event::FlowId;
 use chem_runtime::store::{ArtifactStore as _, ErrorClass, EventLog as _, EventStore as _, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered, random_artifact};
 use chem_tests::postgres_server::TestDatabase;
-use serde_json::json;
 
 use crate::store_or_skip;
 

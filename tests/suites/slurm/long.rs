@@ -80,7 +80,7 @@ fn a_preempted_worker_hands_its_child_back_within_its_grace() {
     let site = Site::new(database.url(), children, wait, "");
     let submitter = site.spawn(&cluster, &["run", "mapped.yaml", "--on", "slurm", "--workers", "4"], "said.txt");
     until("all workers run", || site.begun().len() >= 4);
-    let urgent = ["--partition=high", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=sleep 5"];
+    let urgent = ["--partition=high", "--ntasks=4", "--output=/dev/null", "--wrap=sleep 5"];
     cluster.ask("sbatch", &urgent);
     let (status, stdout) = end_of(submitter);
     assert_eq!(status, 0, "{stdout}{}", site.said("said.txt"));

@@ -46,6 +46,11 @@ impl Site {
         Self { place, url, children }
     }
 
+    /// Creates a directory without a flow.
+    pub fn empty(url: String) -> Self {
+        Self { place: Place::new(), url, children: 0 }
+    }
+
     /// Copies the files of a directory of the repository, and of the directories in it.
     pub fn of(directory: &str, url: String) -> Self {
         let place = Place::new();

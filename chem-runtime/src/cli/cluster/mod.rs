@@ -21,7 +21,6 @@ use super::output;
 use crate::engine::{Order, Submission, Workers, Workforce};
 use crate::event::{FlowId, Resources};
 use crate::flow::FlowDefinition;
-use crate::step::children::MapParams;
 
 /// The options with which workers are asked for.
 #[derive(Debug, Args)]
@@ -101,7 +100,7 @@ impl OnCluster {
         reuse: &Reuse,
     ) -> Result<Option<Arc<dyn Workers>>, Failure> {
         let Some(scheduler) = self.on else { return Ok(None) };
-        maps(definition)?;
+        children_of(definition)?;
         let job = Job::new(self, shared, reuse)?;
         Ok(Some(match scheduler {
             Scheduler::Slurm => Arc::new(Slurm { job, patience_ms: self.ask_after }),
@@ -121,28 +120,35 @@ impl OnCluster {
         run: Option<FlowId>,
     ) -> Result<bool, Failure> {
         let Some(scheduler) = self.on.filter(|_| self.print) else { return Ok(false) };
-        let maps = maps(definition)?;
-        let left = maps.iter().map(|(_, params)| params.children.len()).max().unwrap_or_default();
-        let needs = maps.iter().fold(Resources::default(), |most, (needs, _)| most.and(*needs));
+        let children = children_of(definition)?;
+        let left = children.iter().map(|(_, count)| *count).max().unwrap_or_default();
+        let needs = children.iter().fold(Resources::default(), |most, (needs, _)| most.and(*needs));
         let job = Job::new(self, shared, reuse)?;
         output::print(&job.script(scheduler, &job::For { run, step: None, needs, left })?)?;
         Ok(true)
     }
 }
 
-/// Returns the steps of `definition` with children, each with what its children need.
-fn maps(definition: &FlowDefinition) -> Result<Vec<(Resources, &MapParams)>, Failure> {
-    let map = |step: &'_ crate::flow::FlowStep| -> Option<Resources> {
-        step.step().children().map(|params| params.needs(step.policy().resources))
-    };
-    let maps = definition.steps().iter().filter_map(|step| Some((map(step)?, step.step().children()?)));
-    let maps: Vec<_> = maps.collect();
-    match maps.is_empty() {
+/// Returns what the children of each step of `definition` need, and how many there are at most.
+///
+/// # Errors
+/// Fails if no step has children.
+fn children_of(definition: &FlowDefinition) -> Result<Vec<(Resources, usize)>, Failure> {
+    let children = definition.steps().iter().filter(|step| step.has_children()).map(|step| {
+        let own = step.policy().resources;
+        match step.step().children() {
+            Some(params) => (params.needs(own), params.children.len()),
+            // How many shards there are depends on the rows.
+            None => (own.unwrap_or_default(), usize::MAX),
+        }
+    });
+    let children: Vec<_> = children.collect();
+    match children.is_empty() {
         true => Err(Failure::usage("the flow has no step with `map`, so there is nothing for workers to do")
             .with_help(
                 "without `--on`, this process runs the flow; `--sweep` runs it once for each of several values",
             )),
-        false => Ok(maps),
+        false => Ok(children),
     }
 }
 
