@@ -180,7 +180,7 @@ fn check(store: &Arc<dyn EventStore>, rows: &[Row], picks: &[(usize, Index)], si
 #[test]
 fn chains_of_row_steps_give_the_same_in_shards() {
     let inputs = (vec(row(), 0..40), vec(link(), 1..6), 1_usize..12, 0_usize..2);
-    let checked = TestRunner::new(cases(48)).run(&inputs, |(rows, picks, size, workers)| {
+    let checked = TestRunner::new(cases(16)).run(&inputs, |(rows, picks, size, workers)| {
         check(&in_memory(), &rows, &picks, size, workers);
         Ok(())
     });
