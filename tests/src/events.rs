@@ -43,7 +43,7 @@ pub fn long_artifact(number: u64) -> Artifact {
     Artifact::new("rows", &rows.into()).unwrap()
 }
 
-/// Returns an artifact of this length that no database compresses.
+/// Returns an artifact of this length that takes a database nearly as many bytes.
 pub fn random_artifact(seed: u64, length: usize) -> Artifact {
     let mut state = seed;
     // SplitMix64.

@@ -103,6 +103,7 @@ impl FlowDefinition {
     }
 
     /// Returns whether child runs work for one of the steps.
+    #[cfg(feature = "cli")]
     pub(crate) fn has_children(&self) -> bool {
         self.steps().iter().any(FlowStep::has_children)
     }

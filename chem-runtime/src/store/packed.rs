@@ -89,12 +89,13 @@ mod tests {
     #[test]
     fn what_does_not_become_shorter_stays_as_it_is() {
         assert!(packed(json!("x".repeat(900))).is_none(), "it is short");
+        // Any text saves some bits of each byte, but not more than the description of the code takes if it is as short as this.
         let mut state = 1_u64;
         let mut random = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            char::from_u32(0x4e00 + (state >> 40) as u32 % 0x5000).unwrap()
+            char::from(b'#' + (state >> 33) as u8 % 90)
         };
-        assert!(packed(json!((0..2_000).map(|_| random()).collect::<String>())).is_none(), "it is random");
+        assert!(packed(json!((0..1_100).map(|_| random()).collect::<String>())).is_none(), "it is random");
     }
 
     #[test]
