@@ -3,7 +3,7 @@
 /// The units of a duration, in milliseconds.
 const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60 * 1000), ("h", 60 * 60 * 1000)];
 
-/// Parses a duration, and returns it in milliseconds; `None` if `text` is not an integer with one of the [`UNITS`].
+/// Parses a duration, and returns it in milliseconds; `None` if `text` is not an integer and a unit: `ms`, `s`, `m` or `h`.
 pub fn parse_time(text: &str) -> Option<u64> {
     let (digits, unit) = split(text)?;
     digits.parse::<u64>().ok()?.checked_mul(unit)

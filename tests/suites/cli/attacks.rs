@@ -37,9 +37,10 @@ fn by_force(place: &Place, statement: &str) {
     triggers.iter().for_each(|(_, sql)| raw.execute_batch(sql).unwrap());
 }
 
-/// Overwrites a byte in each chunk of a table, so that the text is no longer valid UTF-8.
+/// Overwrites a byte in each chunk of a table. One that is stored as text is no longer valid UTF-8.
 const FLIPPED_BITS: &str = "UPDATE workflow_step_artifacts
-    SET payload = CAST(CAST(substr(payload, 1, 40) AS BLOB) || x'ff' || CAST(substr(payload, 42) AS BLOB) AS TEXT)
+    SET payload = CAST(CAST(substr(payload, 1, 40) AS BLOB) || x'ff' || CAST(substr(payload, 42) AS BLOB) AS TEXT),
+        packed = CAST(substr(packed, 1, 40) || x'ff' || substr(packed, 42) AS BLOB)
     WHERE kind = 'rows'";
 
 fn deep(place: &Place, status: i32) -> serde_json::Value {

@@ -84,6 +84,7 @@ const ONLY_NAMED: &[&str] = &[
     "only `chem artifact` prints Arrow",
     "only `chem plan` draws graphs",
     "`chem store repair` runs steps of all runs",
+    "Begin the run with `chem run MANIFEST --on …`, set RUN to its id",
 ];
 
 /// A suggested command is an `Advice`, which adds `--store`; in text it would lack the option.

@@ -1,4 +1,4 @@
-//! What takes minutes: `.ci/nightly` runs it.
+//! What takes minutes: only `.ci/nightly` runs it, by its effort.
 
 use std::time::{Duration, Instant};
 
@@ -7,9 +7,20 @@ use chem_tests::slurm::{cluster, signal};
 
 use crate::place::{Site, alone, calls, database, end_of, until};
 
+/// Returns whether these tests are wanted now.
+fn worthwhile() -> bool {
+    let worthwhile = chem_tests::effort::rounds(1) > 1;
+    if !worthwhile {
+        eprintln!("SKIPPED: it takes minutes; `.ci/nightly` runs it, and so does CHEM_TEST_EFFORT=2");
+    }
+    worthwhile
+}
+
 #[test]
-#[ignore = "takes minutes"]
 fn two_hundred_children_survive_killed_nodes_submitters_and_a_restarted_database() {
+    if !worthwhile() {
+        return;
+    }
     let Some(mut cluster) = cluster(3, "") else { return };
     let Some(mut server) = server(ServerSettings { tcp: true, ..ServerSettings::default() }) else { return };
     let (children, wait) = (200, 1500);
@@ -69,15 +80,19 @@ fn two_hundred_children_survive_killed_nodes_submitters_and_a_restarted_database
 }
 
 #[test]
-#[ignore = "takes minutes"]
 fn a_preempted_worker_hands_its_child_back_within_its_grace() {
+    if !worthwhile() {
+        return;
+    }
     let partitions = "PreemptType=preempt/partition_prio\nPreemptMode=REQUEUE\n\
                       PartitionName=low Nodes=ALL Default=YES PriorityTier=1 GraceTime=5 State=UP\n\
                       PartitionName=high Nodes=ALL PriorityTier=9 PreemptMode=OFF State=UP";
     let Some(cluster) = cluster(2, partitions) else { return };
     let Some(database) = database() else { return };
-    let (children, wait) = (8, 4000);
+    // Slurm looks for jobs to stop every half minute.
+    let (children, wait) = (8, 45_000);
     let site = Site::new(database.url(), children, wait, "");
+    let expected = alone(children, wait);
     let submitter = site.spawn(&cluster, &["run", "mapped.yaml", "--on", "slurm", "--workers", "4"], "said.txt");
     until("all workers run", || site.begun().len() >= 4);
     let urgent = ["--partition=high", "--ntasks=4", "--output=/dev/null", "--wrap=sleep 5"];
@@ -86,12 +101,14 @@ fn a_preempted_worker_hands_its_child_back_within_its_grace() {
     assert_eq!(status, 0, "{stdout}{}", site.said("said.txt"));
     let logs = site.logs();
     assert!(logs.contains("interrupted"), "no worker was asked to stop: {logs}");
-    assert_eq!(site.check(), alone(children, wait).join().unwrap());
+    assert_eq!(site.check(), expected.join().unwrap());
 }
 
 #[test]
-#[ignore = "takes minutes"]
 fn a_time_limit_in_the_middle_of_a_child_costs_only_its_time() {
+    if !worthwhile() {
+        return;
+    }
     let Some(cluster) = cluster(2, "") else { return };
     let Some(database) = database() else { return };
     let (children, wait) = (12, 20_000);

@@ -153,6 +153,9 @@ fn a_planted_result_is_passed_over_and_hides_no_honest_one() {
         assert_eq!(ends(&again), "HHH", "{name}");
         assert!(after.steps().iter().all(|step| step.reused.unwrap().flow_id == honest.flow_id()), "{name}");
         assert_eq!(after.flow_fingerprint(), honest.flow_fingerprint());
+        if !backend.orders_all_events() {
+            continue;
+        }
         let audit = audited(&store);
         assert_eq!((audit.sound_runs, audit.unsound_runs), (2, 6), "{name}");
         assert!(audit.findings.iter().all(|finding| finding.kind == FindingKind::Misfit), "{name}: {audit:?}");

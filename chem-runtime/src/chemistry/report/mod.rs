@@ -77,7 +77,7 @@ const COLUMNS: usize = 8;
 /// - The pattern of `highlight` requires a hydrogen atom without a neighbour, or the search for it takes more than 2,000,000
 ///   steps in one molecule, which the message names.
 /// - The file or its directory cannot be written, or `path` is a directory.
-#[step("report.write", version = 5, kind = Sink, check = can_highlight)]
+#[step("report.write", version = 6, kind = Sink, check = can_highlight)]
 pub fn write_report(
     molecules: Input<Molecules>,
     history: Option<Input<History>>,

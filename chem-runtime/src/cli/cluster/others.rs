@@ -92,7 +92,7 @@ impl Job {
         })?;
         let run = purpose.run.ok_or_else(|| {
             Failure::usage("a Job of Kubernetes is for one run, which has to have begun")
-                .with_help("`chem run MANIFEST --on kubernetes` begins it, and says what to type then")
+                .with_help("leave out `--print`: the run begins, and says what to type then")
         })?;
         if self.partition.is_some() || self.account.is_some() || !self.arguments.is_empty() {
             return Err(Failure::usage("`--partition`, `--account` and `--job-arg` mean nothing to Kubernetes")
