@@ -70,7 +70,8 @@ fn run(store: &Arc<dyn EventStore>, definition: &FlowDefinition, jobs: usize) ->
             scope.spawn(|| {
                 while !is_over.load(Ordering::SeqCst) {
                     engine().work(flow_id, &WorkOptions { jobs, ..WorkOptions::default() }).unwrap();
-                    std::thread::yield_now();
+                    // Nothing is left while the run gathers, and a worker that asks again and again would slow it down.
+                    std::thread::sleep(Duration::from_millis(50));
                 }
             });
         }
