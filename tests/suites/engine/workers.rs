@@ -35,7 +35,7 @@ fn definition() -> FlowDefinition {
     checked.definition.unwrap()
 }
 
-/// A clock that waits for nobody.
+/// A clock whose waits end at once.
 struct Impatient(Mutex<Timestamp>);
 
 impl Clock for Impatient {
@@ -180,7 +180,7 @@ fn a_resumed_run_leaves_its_children_to_workers_that_still_come() {
     begun.run(begun.default_flow()).unwrap();
     assert_eq!(signals(&done, begun.default_flow()), [Value::Null; 0]);
     // The submission that this process finds was made before a process died, which left no record of it. Its workers run
-    // everything while nobody waits, except what the next submission runs.
+    // everything while no process waits, except what the next submission runs.
     let scheduler = Scheduler::new(&store, &[None], &[true]);
     let resumed = self::engine(&store, &scheduler);
     resumed.run(flow_id).unwrap();

@@ -1,5 +1,5 @@
 //! The law of shards: the outputs, the rejects, the signals and the fingerprint of a flow are the same whether its row steps run as a
-//! whole or in shards, however the rows are cut and whoever works on them.
+//! whole or in shards, however the rows are cut, and by any number of workers.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -188,7 +188,7 @@ fn chains_of_row_steps_give_the_same_in_shards() {
 }
 
 #[test]
-fn shards_give_the_same_in_every_store_whoever_works_on_them() {
+fn shards_give_the_same_in_every_store_with_any_workers() {
     let inputs = (vec(row(), 20..40), vec(link(), 1..4), select(vec![2_usize, 5, 9]));
     for (name, backend) in fresh() {
         let checked = TestRunner::new(cases(2)).run(&inputs, |(rows, picks, size)| {
