@@ -3,14 +3,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use chem_runtime::artifact::Dataset;
+use chem_runtime::artifact::{Column, ColumnType, Dataset, Table, Values};
 use chem_runtime::engine::{FlowEngine, ReusePolicy, WorkOptions};
 use chem_runtime::event::{FlowEventKind, FlowId};
 use chem_runtime::fingerprint::Fingerprint;
 use chem_runtime::flow::FlowDefinition;
-use chem_runtime::step::{PlannedStep, Registry, Shards, StepDefinition, StepId, StepPolicy};
+use chem_runtime::step;
+use chem_runtime::step::{
+    BatchOutput, PlannedStep, Registry, RowWork, Rows, Shards, StepDefinition, StepError, StepId, StepPolicy,
+};
 use chem_runtime::store::{EventStore, InMemoryEventStore, RunFilter};
 use chem_tests::stores::fresh;
 use chem_tests::values::cases;
@@ -233,4 +236,30 @@ fn a_row_in_front_costs_the_shards_that_it_changes() {
     assert!((1..=2).contains(&count(second)), "{} of {} children worked", count(second), of(second).count());
     let (whole, _) = run(&in_memory(), &definition(&table(&rows, &smiles), &links, None), 0);
     assert_eq!(cut, whole);
+}
+
+/// How many rows have reached `shards.counted`.
+static REACHED: AtomicUsize = AtomicUsize::new(0);
+
+/// Passes each row on, and counts the rows that reach it.
+#[step("shards.counted", version = 1, rows = ["a"])]
+fn counted(table: Rows<Table>) -> Result<RowWork<Table>, StepError> {
+    let work = table.each(|batch, _| {
+        let numbers: Vec<Option<i64>> = batch.integers("a")?.collect();
+        REACHED.fetch_add(numbers.len(), Ordering::Relaxed);
+        Ok(BatchOutput::of((0..numbers.len()).collect()).with(Values::integers(numbers)))
+    });
+    Ok(work.with_columns([Column::new("same", ColumnType::Integer)])?)
+}
+
+#[test]
+fn each_row_is_worked_on_in_one_shard_and_not_again_by_the_run() {
+    let made = |a: i64| Row { name: Some("x"), molecule: 0, a: Some(a * 7919 % 100_003), b: None, ok: None };
+    let rows: Vec<Row> = (0..3_000).map(made).collect();
+    let links = [Link { uses: "shards.counted", params: json!({}), from: "given".into() }];
+    let smiles = if cfg!(feature = "chemistry") { smiles() } else { Vec::new() };
+    let (store, before) = (in_memory(), REACHED.load(Ordering::Relaxed));
+    let (_, parent) = run(&store, &definition(&table(&rows, &smiles), &links, Some(200)), 0);
+    assert!(children(&store, parent) > 5);
+    assert_eq!(REACHED.load(Ordering::Relaxed) - before, rows.len());
 }
