@@ -156,6 +156,7 @@
 //! | `parquet` | yes | tables as Parquet files |
 //! | `postgres` | yes | the event store in PostgreSQL |
 //! | `python` | yes | steps in Python, which a manifest names under `steps_from`. Without it, such a manifest is refused |
+//! | `spool` | yes | the event store of machines that share a directory and no database |
 //! | `sqlite` | yes | the event store in an SQLite file, where the command line keeps its log unless told otherwise |
 //! | `testing` | yes | flows as regression tests: `assert_flow_snapshot!`, and the command `chem snapshot` |
 //! | `ui` | yes | pages in the browser over the runs of a store: the module `explorer`, and the command `chem ui` |

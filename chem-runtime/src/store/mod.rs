@@ -63,7 +63,7 @@ mod lease;
 mod log;
 mod memory;
 mod opening;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "spool", feature = "sqlite"))]
 mod packed;
 mod page;
 #[cfg(feature = "postgres")]
@@ -72,6 +72,7 @@ mod repository;
 mod retry;
 pub mod schema;
 mod size;
+#[cfg(feature = "spool")]
 pub mod spool;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

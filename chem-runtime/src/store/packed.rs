@@ -1,23 +1,29 @@
-//! Payloads of artifacts as a database stores them: compressed where that pays.
+//! Payloads of artifacts as stores keep them: compressed where that pays.
 //!
-//! The hash of an artifact is that of its canonical text, so that it does not depend on the codec. A database records the
-//! codec of each payload.
+//! The hash of an artifact is that of its canonical text, so that it does not depend on the codec. A store records the codec
+//! of each payload.
 
-use std::io::{self, Read as _};
+use std::io::{self, Read};
+
+use flate2::read::DeflateDecoder;
 
 use crate::artifact::Artifact;
 
 /// The codec of payloads in the format of Zstandard: RFC 8878.
 const ZSTD: &str = "zstd";
 
-/// The least length of a text that is compressed, in bytes. A shorter one fits into a page of the database with others.
+/// The codec of payloads in the format of Deflate, RFC 1951. Spools were written so once.
+const DEFLATE: &str = "deflate";
+
+/// The least length of a text that is compressed, in bytes. A shorter one fits into a page of a database with others, and a
+/// file takes a block of the file system in any case.
 const WORTHWHILE: usize = 1 << 10;
 
 /// Level 1 makes 32 % of the rows of tables of molecules and 1 GB/s when it is read; level 6 makes 29 % and takes four times
 /// as long to write.
 const LEVEL: i32 = 1;
 
-/// The most that a payload may become, so that a damaged one does not fill the memory. No database stores a longer one.
+/// The most that a payload may become, so that a damaged one does not fill the memory. No store keeps a longer one.
 const LONGEST: u64 = 1 << 30;
 
 /// A compressed payload.
@@ -47,20 +53,20 @@ impl PackedPayload {
 /// # Errors
 /// Returns the reason why it is not one.
 pub(super) fn unpacked(payload: Option<Vec<u8>>, codec: Option<&str>, packed: Option<&[u8]>) -> Result<String, String> {
+    let undone = |error: io::Error| format!("it cannot be decompressed: {error}");
     let bytes = match (payload, codec, packed) {
         (Some(payload), None, None) => payload,
-        (None, Some(ZSTD), Some(packed)) => {
-            decompressed(packed).map_err(|error| format!("it cannot be decompressed: {error}"))?
-        }
+        (None, Some(ZSTD), Some(packed)) => zstd::Decoder::new(packed).and_then(all_of).map_err(undone)?,
+        (None, Some(DEFLATE), Some(packed)) => all_of(DeflateDecoder::new(packed)).map_err(undone)?,
         (None, Some(codec), Some(_)) => return Err(format!("this version of chem does not know its codec `{codec}`")),
         _ => return Err("it has no payload, or two".to_owned()),
     };
     String::from_utf8(bytes).map_err(|error| format!("it is not text: {error}"))
 }
 
-fn decompressed(packed: &[u8]) -> io::Result<Vec<u8>> {
+fn all_of(decoder: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let read = zstd::Decoder::new(packed)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    let read = decoder.take(LONGEST + 1).read_to_end(&mut bytes)?;
     if read as u64 > LONGEST {
         return Err(io::Error::other(format!("it has more than {LONGEST} bytes")));
     }

@@ -204,4 +204,5 @@ fn runs_are_merged_once_and_a_run_with_other_events_is_left_out_by_name() {
     assert!(itself.contains("both a source and the target"), "{itself}");
     let missing = place.chem(&["store", "merge", "shared", "spool:nowhere", "--store", "sqlite:new.db"]).expect(3);
     assert!(missing.stderr.contains("nowhere") && !place.path().join("new.db").exists(), "{missing:?}");
+    assert!(missing.stderr.contains("nothing was merged") && !missing.stderr.contains("chem run"), "{missing:?}");
 }

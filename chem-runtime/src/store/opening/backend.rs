@@ -158,8 +158,11 @@ macro_rules! register_backend {
 }
 
 /// The backends of this crate that a build can leave out: their schemes, their names, and the features that bring them.
-const OPTIONAL: [(&[&str], &str, &str); 2] =
-    [(&["postgres", "postgresql"], "PostgreSQL", "postgres"), (&["sqlite"], "SQLite", "sqlite")];
+const OPTIONAL: [(&[&str], &str, &str); 3] = [
+    (&["postgres", "postgresql"], "PostgreSQL", "postgres"),
+    (&["spool"], "spool", "spool"),
+    (&["sqlite"], "SQLite", "sqlite"),
+];
 
 /// Parses a URL with the backend that has its scheme.
 pub(super) fn parse(scheme: &str, rest: &str) -> Result<Arc<dyn Backend>, InvalidStoreUrl> {

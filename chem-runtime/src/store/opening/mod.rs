@@ -48,9 +48,11 @@
 //! ```
 
 mod backend;
+#[cfg(any(feature = "spool", feature = "sqlite"))]
 mod path;
 mod url;
 
 pub use backend::{Backend, BackendRegistration, InvalidStoreUrl, OpenMode};
+#[cfg(any(feature = "spool", feature = "sqlite"))]
 pub(in crate::store) use path::local_path;
 pub use url::StoreUrl;

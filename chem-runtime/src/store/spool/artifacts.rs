@@ -3,24 +3,15 @@
 //! The first copy stays. A copy that does not match its name is not replaced: a further one is published beside it, and the
 //! one that matches counts.
 
-use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::files::Directory;
 use crate::artifact::{Artifact, ArtifactError};
 use crate::fingerprint::ArtifactHash;
+use crate::store::packed::{PackedPayload, unpacked};
 use crate::store::{AdmittedArtifact, PersistenceError};
-
-/// The length of a payload in bytes from which it is compressed. A file takes a block of the file system in any case.
-const WORTH_IT: usize = 2048;
-
-/// The most that a payload may become, so that a damaged file does not fill the memory.
-const LONGEST: u64 = 1 << 30;
 
 /// The first line of the file of an artifact. The payload follows.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,16 +19,10 @@ struct Header {
     kind: String,
     /// How the payload is compressed; `None` if it is canonical JSON as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    codec: Option<Codec>,
+    codec: Option<String>,
     /// The metadata as canonical JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     metadata: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Codec {
-    Deflate,
 }
 
 fn directory_of(hash: &str, files: &Directory) -> PathBuf {
@@ -114,21 +99,14 @@ fn copy(directory: &Path, hash: &str, number: u32) -> PathBuf {
 }
 
 fn encode(AdmittedArtifact { artifact, metadata, .. }: &AdmittedArtifact) -> Result<Vec<u8>, PersistenceError> {
-    let payload = artifact.payload_text().as_bytes();
-    let failed = |error: std::io::Error| PersistenceError::Corrupt {
-        reason: format!("artifact {} has no stored form: {error}", artifact.hash()),
-    };
-    let mut compressed = None;
-    if payload.len() >= WORTH_IT {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(payload).map_err(failed)?;
-        compressed = Some(encoder.finish().map_err(failed)?).filter(|small| small.len() < payload.len());
-    }
-    let codec = compressed.as_ref().map(|_| Codec::Deflate);
+    let packed = PackedPayload::of(artifact);
+    let codec = packed.as_ref().map(|packed| packed.codec.to_owned());
     let header = Header { kind: artifact.kind().to_owned(), codec, metadata: metadata.clone() };
-    let mut content = serde_json::to_vec(&header).map_err(|error| failed(error.into()))?;
+    let mut content = serde_json::to_vec(&header).map_err(|error| PersistenceError::Corrupt {
+        reason: format!("artifact {} has no stored form: {error}", artifact.hash()),
+    })?;
     content.push(b'\n');
-    content.extend_from_slice(compressed.as_deref().unwrap_or(payload));
+    content.extend_from_slice(packed.as_ref().map_or(artifact.payload_text().as_bytes(), |packed| &packed.bytes));
     Ok(content)
 }
 
@@ -139,17 +117,11 @@ fn decode(hash: ArtifactHash, content: &[u8]) -> Result<Artifact, ArtifactError>
     let (header, payload) = end.map(|end| (&content[..end], &content[end + 1..])).unwrap_or_default();
     let header: Header =
         serde_json::from_slice(header).map_err(|error| corrupt(format!("its header is not JSON: {error}")))?;
-    let mut payload = payload.to_vec();
-    if let Some(Codec::Deflate) = header.codec {
-        let mut text = Vec::new();
-        let read = DeflateDecoder::new(payload.as_slice()).take(LONGEST + 1).read_to_end(&mut text);
-        let read = read.map_err(|error| corrupt(format!("it cannot be decompressed: {error}")))?;
-        if read as u64 > LONGEST {
-            return Err(corrupt(format!("it has more than {LONGEST} bytes")));
-        }
-        payload = text;
-    }
-    let payload = String::from_utf8(payload).map_err(|error| corrupt(format!("it is not text: {error}")))?;
+    let payload = match header.codec.as_deref() {
+        None => unpacked(Some(payload.to_vec()), None, None),
+        codec => unpacked(None, codec, Some(payload)),
+    };
+    let payload = payload.map_err(corrupt)?;
     let metadata = header.metadata.map(|text| serde_json::from_str(&text)).transpose();
     let metadata = metadata.map_err(|error| corrupt(format!("its metadata is not JSON: {error}")))?;
     Artifact::from_stored(hash, &header.kind, &payload, metadata)
@@ -157,6 +129,10 @@ fn decode(hash: ArtifactHash, content: &[u8]) -> Result<Artifact, ArtifactError>
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
+    use flate2::Compression;
+    use flate2::bufread::DeflateEncoder;
     use serde_json::json;
 
     use super::*;
@@ -173,5 +149,17 @@ mod tests {
                 assert!(decode(artifact.hash(), &content[..content.len() - 2]).is_err());
             }
         }
+    }
+
+    #[test]
+    fn a_payload_in_an_earlier_codec_is_read() {
+        let artifact = Artifact::new("text", &json!("CCO".repeat(5000))).unwrap();
+        let mut content = br#"{"kind":"text","codec":"deflate"}"#.to_vec();
+        content.push(b'\n');
+        let text = artifact.payload_text().as_bytes();
+        DeflateEncoder::new(text, Compression::fast()).read_to_end(&mut content).unwrap();
+        assert_eq!(decode(artifact.hash(), &content).unwrap(), artifact);
+        let unknown = String::from_utf8_lossy(&content).replace("deflate", "lzma").into_bytes();
+        assert!(decode(artifact.hash(), &unknown).unwrap_err().to_string().contains("`lzma`"));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::{output, sealing};
 use crate::handover::{Merged, merge};
-use crate::store::{OpenMode, StoreUrl};
+use crate::store::{EventStore, OpenMode, PersistenceError, StoreUrl};
 
 pub(super) fn run(shared: &Shared, from: &[String]) -> Result<ExitCode, Failure> {
     let into = shared.store_url()?;
@@ -20,10 +21,10 @@ pub(super) fn run(shared: &Shared, from: &[String]) -> Result<ExitCode, Failure>
             .with_help("`--store` names the target"));
     }
     // All sources are opened first, so that a mistyped one is found before anything is merged.
-    let opened = sources.iter().map(|source| source.open(OpenMode::Read)).collect::<Result<Vec<_>, _>>()?;
+    let from = sources.iter().map(opened).collect::<Result<Vec<_>, _>>()?;
     let (target, cancel) = (into.open(OpenMode::Create)?, stopping());
     let (mut merged, mut is_whole) = (Vec::new(), true);
-    for (url, source) in sources.iter().zip(opened) {
+    for (url, source) in sources.iter().zip(from) {
         let one = merge(source.as_ref(), target.as_ref(), &cancel)?;
         is_whole &= one.refused.is_empty() && one.lost.is_empty();
         if shared.format == Format::Human {
@@ -47,6 +48,20 @@ fn source(text: &str) -> Result<StoreUrl, Failure> {
         _ => text.to_owned(),
     };
     Ok(url.parse()?)
+}
+
+/// Opens a source. It has to be there: what creates a store creates the target.
+fn opened(source: &StoreUrl) -> Result<Arc<dyn EventStore>, Failure> {
+    source.open(OpenMode::Read).map_err(|error| {
+        let is_absent = matches!(error, PersistenceError::Absent { .. });
+        let failure = Failure::from(error);
+        if !is_absent {
+            return failure;
+        }
+        let help =
+            format!("nothing was merged: `{source}` has to be a store with runs, such as a spool or an SQLite file");
+        failure.with_help(help)
+    })
 }
 
 fn text(url: &StoreUrl, merged: &Merged) -> String {
