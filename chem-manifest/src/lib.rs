@@ -83,20 +83,29 @@ pub fn check(source: &Source) -> Vec<Diagnostic> {
     let mut findings = Findings::default();
     if let Some((manifest, _)) = read(source, &NoStepTypes, &mut findings) {
         let mut params = params::resolve(manifest.params, &[], source, &mut findings);
-        for message in manifest.steps.iter().filter_map(|step| Some(&step.policy.gate.as_ref()?.message)) {
-            params.check(message, source, &mut BTreeSet::new(), &mut findings);
-        }
-        for node in manifest.steps.iter().flat_map(AuthoredStep::values) {
-            params.check(node, source, &mut BTreeSet::new(), &mut findings);
-            params.mark_named(node);
-        }
-        let links = Links::new(&manifest.steps, source);
-        for (index, step) in manifest.steps.iter().enumerate() {
-            for (_, written) in &step.inputs {
-                links.find(index, written, &mut findings);
-            }
-        }
-        params.warn_of_unused(source, &mut findings);
+        check_steps(&manifest.steps, &mut params, source, &mut findings);
     }
     findings.into_sorted(source)
+}
+
+/// Checks the placeholders and the wiring of the steps of a flow with these parameters, and of flows in place.
+fn check_steps(steps: &[AuthoredStep], params: &mut params::Params, source: &Source, findings: &mut Findings) {
+    for message in steps.iter().filter_map(|step| Some(&step.policy.gate.as_ref()?.message)) {
+        params.check(message, source, &mut BTreeSet::new(), findings);
+    }
+    for node in steps.iter().flat_map(AuthoredStep::values) {
+        params.check(node, source, &mut BTreeSet::new(), findings);
+        params.mark_named(node);
+    }
+    let links = Links::new(steps, source);
+    for (index, step) in steps.iter().enumerate() {
+        for (_, written) in &step.inputs {
+            links.find(index, written, findings);
+        }
+    }
+    for map in steps.iter().filter_map(|step| step.map.as_ref()).filter(|map| !map.steps().is_empty()) {
+        let mut inner = params::resolve(Some(map.first_values()), &[], source, findings);
+        check_steps(map.steps(), &mut inner, source, findings);
+    }
+    params.warn_of_unused(source, findings);
 }

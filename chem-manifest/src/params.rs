@@ -8,16 +8,39 @@ use crate::diagnostic::{Diagnostic, Findings};
 use crate::names::listed;
 use crate::rules;
 use crate::source::{Source, Span};
-use crate::yaml::{Key, Node, NodeValue, parse};
+use crate::yaml::{Key, Node, NodeValue, kind_of, parse};
 
 /// The argument of one `--set name=value`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Override(String);
+#[derive(Debug, Clone)]
+pub struct Override {
+    text: String,
+    /// The manifest that has the value, and its span there.
+    written: Option<(Source, Span)>,
+}
 
 impl Override {
     /// From `name=value`. Not validated here: [`resolve`] reports mistakes.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), written: None }
+    }
+
+    /// From `name=value`, for a value that a manifest has at `span`.
+    pub fn written(text: impl Into<String>, manifest: &Source, span: Span) -> Self {
+        Self { written: Some((manifest.clone(), span)), ..Self::new(text) }
+    }
+
+    /// Returns the value with the text that it was read from: that of the manifest, unless it is spelled otherwise there.
+    fn located(&self, node: Node, source: Source) -> (Node, Source) {
+        match &self.written {
+            Some((manifest, span)) => match &node.value {
+                NodeValue::Number(_) | NodeValue::Bool(_) if manifest.slice(*span) != source.slice(node.span) => {
+                    (node, source)
+                }
+                NodeValue::List(_) => (node, source),
+                _ => (Node { span: *span, ..node }, manifest.clone()),
+            },
+            None => (node, source),
+        }
     }
 }
 
@@ -139,7 +162,7 @@ impl Params {
     }
 
     fn set(&mut self, assignment: &Override, manifest: &Source, findings: &mut Findings) {
-        let source = Source::new("--set", &assignment.0);
+        let source = Source::new("--set", &assignment.text);
         let text = source.text();
         let Some((name, _)) = text.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
             let span = Span::new(0, text.len());
@@ -170,14 +193,16 @@ impl Params {
         let Some(declared) = &param.value else { return };
         let Some(node) = read_assigned(&source, value_start, Form::of(declared), findings) else { return };
         if !agrees(declared, &node) {
-            let message = format!("`{name}` is {}, but `--set` gives {}", describe(declared), node.describe());
+            // The only mapping that can be declared is a secret.
+            let declared = if declared.is_object() { "a secret" } else { kind_of(declared) };
+            let message = format!("`{name}` is {declared}, but `--set` gives {}", node.describe());
             let whole = Span::new(value_start, text.len());
             let diagnostic = Diagnostic::new(&rules::OVERRIDE_TYPE, message, &source, whole);
             findings.add(diagnostic.with_secondary(manifest, param.declared, "declared here"));
             return;
         }
         param.value = node.to_json();
-        (param.node, param.source) = (node, source.clone());
+        (param.node, param.source) = assignment.located(node, source.clone());
         self.overridden.insert(name.to_owned());
     }
 }
@@ -252,16 +277,5 @@ fn agrees(declared: &Value, node: &Node) -> bool {
             items.iter().all(|item| !matches!(item.value, NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_)))
         }
         _ => false,
-    }
-}
-
-fn describe(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nothing",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "a secret",
     }
 }

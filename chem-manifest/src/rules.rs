@@ -145,6 +145,7 @@ rules! {
     MAP_FLOW = "E0704" Error "a flow cannot run as a child";
     MAP_TAKE = "E0705" Error "`take` names what no child puts out";
     MAP_SHARDS = "E0706" Error "steps cannot run in shards";
+    MAP_DEPTH = "E0707" Error "children are nested too deep";
 }
 
 #[cfg(test)]

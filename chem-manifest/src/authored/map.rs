@@ -1,22 +1,23 @@
-//! A step that runs another flow once for each combination of values: `map:`.
+//! A step that runs another flow once for each combination of values: `map:`. The flow has a manifest of its own, or its steps
+//! are in place.
 
 use serde::{Deserialize, Serialize};
 
-use super::Written;
 use super::fields::{Fields, Reader};
+use super::{AuthoredStep, Written};
 use crate::rules;
 use crate::source::Span;
 use crate::yaml::{Key, Node, NodeValue};
 
-const KEYS: &[&str] = &["flow", "params", "over", "take", "on_error"];
+const KEYS: &[&str] = &["flow", "steps", "params", "over", "take", "on_error"];
 
 /// The `map:` of a step. Invalid parts have been reported and are absent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct MapOver {
     /// The span of the key `map`.
     pub at: Span,
-    /// The path of the manifest of the flow to run: text that may contain placeholders.
-    pub flow: Option<Node>,
+    /// The flow to run.
+    pub flow: Option<MapFlow>,
     /// The parameters of the flow that have the same value in all children.
     pub params: Vec<(Key, Node)>,
     /// The parameters of the flow that differ between children, each with a list of at least one value, or with the pattern of
@@ -28,11 +29,47 @@ pub struct MapOver {
     pub on_error: OnError,
 }
 
+/// The flow that a `map` runs.
+#[derive(Debug, Clone)]
+pub enum MapFlow {
+    /// The path of its manifest: text that may contain placeholders.
+    File(Node),
+    /// Its steps. Their only parameters are those under `over` and `params` of the `map`.
+    InPlace {
+        /// The span of the key `steps`.
+        at: Span,
+        /// The steps in order.
+        steps: Vec<AuthoredStep>,
+    },
+}
+
 impl MapOver {
-    /// Returns the values in which placeholders are filled in.
+    /// Returns the values in which parameters of the flow around the `map` are filled in.
     pub fn values(&self) -> impl Iterator<Item = &Node> {
-        let given = self.params.iter().chain(&self.over).map(|(_, node)| node);
-        self.flow.iter().chain(given)
+        let file = match &self.flow {
+            Some(MapFlow::File(node)) => Some(node),
+            _ => None,
+        };
+        file.into_iter().chain(self.params.iter().chain(&self.over).map(|(_, node)| node))
+    }
+
+    /// Returns the steps in place; empty if the flow has a manifest of its own.
+    pub fn steps(&self) -> &[AuthoredStep] {
+        match &self.flow {
+            Some(MapFlow::InPlace { steps, .. }) => steps,
+            _ => &[],
+        }
+    }
+
+    /// Returns the parameters of the flow in the order of the manifest, each with its value or the first of its values.
+    pub fn first_values(&self) -> Vec<(Key, Node)> {
+        let first = |node: &Node| match &node.value {
+            NodeValue::List(values) => values.first().cloned(),
+            _ => files_of(node).cloned(),
+        };
+        let over = self.over.iter().filter_map(|(key, node)| Some((key.clone(), first(node)?)));
+        let given = |name: &str| self.over.iter().any(|(key, _)| key.name == name);
+        over.chain(self.params.iter().filter(|(key, _)| !given(&key.name)).cloned()).collect()
     }
 }
 
@@ -93,20 +130,48 @@ impl Reader<'_> {
             return None;
         };
         let fields = self.fields(entries, KEYS, "`map`", None);
-        let flow = self.required(&fields, "flow", "the `map`", key.span);
-        let flow = flow.filter(|node| self.text(node, "flow").is_some()).cloned();
+        let flow = self.map_flow(&fields, key);
         let params = fields.get("params").map(|(_, node)| self.entries(node, "params", "write `name: value`"));
         let over = self.required(&fields, "over", "the `map`", key.span).map(|node| self.over(node));
+        let (mut params, mut over) = (params.unwrap_or_default(), over.unwrap_or_default());
+        if let Some(MapFlow::InPlace { .. }) = flow {
+            // They are the declarations of the parameters.
+            params.iter_mut().for_each(|(key, node)| self.param(key, node));
+            for (key, node) in &mut over {
+                self.param_name(key);
+                if let NodeValue::List(values) = &mut node.value {
+                    values.iter_mut().for_each(|value| self.param_value(&key.name, value));
+                }
+            }
+        }
         let take = fields.get("take").map(|(_, node)| self.take(node));
         let on_error = fields.get("on_error").and_then(|(_, node)| self.on_error(node));
         Some(MapOver {
             at: key.span,
             flow,
-            params: params.unwrap_or_default(),
-            over: over.unwrap_or_default(),
+            params,
+            over,
             take: take.unwrap_or_default(),
             on_error: on_error.unwrap_or_default(),
         })
+    }
+
+    /// Reads what the `map` runs: `flow:` or `steps:`.
+    fn map_flow(&mut self, fields: &Fields<'_>, map: &Key) -> Option<MapFlow> {
+        match (fields.get("flow"), fields.get("steps")) {
+            (Some((_, flow)), Some((key, _))) => {
+                let help = "remove one of the two: `flow` names the manifest that has the steps";
+                self.add(&rules::MAP_WITH_OTHERS, "a `map` with `flow` cannot have `steps`", key.span, help);
+                self.text(flow, "flow").map(|_| MapFlow::File((*flow).clone()))
+            }
+            (Some((_, flow)), None) => self.text(flow, "flow").map(|_| MapFlow::File((*flow).clone())),
+            (None, Some((key, node))) => Some(MapFlow::InPlace { at: key.span, steps: self.steps(node, key.span) }),
+            (None, None) => {
+                let help = "add `flow: FILE`, or `steps: […]`";
+                self.add(&rules::MISSING_KEY, "the `map` has no `flow` and no `steps`", map.span, help);
+                None
+            }
+        }
     }
 
     fn over(&mut self, node: &Node) -> Vec<(Key, Node)> {

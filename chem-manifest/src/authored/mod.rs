@@ -4,6 +4,7 @@
 mod environment;
 mod fields;
 mod map;
+mod params;
 mod policy;
 mod resources;
 mod shards;
@@ -12,7 +13,7 @@ use std::collections::HashMap;
 
 pub use environment::{Environment, StepSources};
 use fields::Reader;
-pub use map::{MapOver, OnError, files_of};
+pub use map::{MapFlow, MapOver, OnError, files_of};
 pub use policy::{Gate, Policy, Retry, RetryOn};
 pub use resources::{Resources, parse_memory, write_memory};
 pub use shards::InShards;
@@ -24,7 +25,7 @@ use crate::step_id::StepId;
 use crate::yaml::{Key, Node, NodeValue};
 
 /// A manifest. Invalid parts have been reported and are absent.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Manifest {
     /// The name of the flow.
     pub flow: Option<StepId>,
@@ -41,7 +42,7 @@ pub struct Manifest {
 }
 
 /// A step of a manifest.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct AuthoredStep {
     /// The id; `None` if it is missing, malformed or a duplicate.
     pub id: Option<StepId>,
@@ -72,7 +73,7 @@ pub struct AuthoredStep {
 }
 
 impl AuthoredStep {
-    /// Returns the values in which placeholders are filled in.
+    /// Returns the values in which parameters of the flow are filled in.
     pub fn values(&self) -> impl Iterator<Item = &Node> {
         let with = self.with.iter().map(|(_, node)| node);
         with.chain(self.map.iter().flat_map(MapOver::values))
@@ -165,6 +166,7 @@ impl Reader<'_> {
         &[]
     }
 
+    /// Reads a list of steps, which is the value of `key`.
     fn steps(&mut self, node: &Node, key: Span) -> Vec<AuthoredStep> {
         let mut found = Vec::new();
         for item in self.items(node, key) {
@@ -269,47 +271,4 @@ impl Reader<'_> {
         }
         (inputs, in_doubt)
     }
-
-    fn params(&mut self, node: &Node) -> Option<Vec<(Key, Node)>> {
-        let mut params = self.entries(node, "params", "write `name: value`");
-        if !matches!(node.value, NodeValue::Map(_) | NodeValue::Null) {
-            return None;
-        }
-        for (name, value) in &mut params {
-            if !is_identifier(&name.name) {
-                let message = format!("`{}` cannot name a parameter", name.name);
-                let help = "a name contains letters, digits and `_`, does not begin with a digit, and has at most 64 characters";
-                self.add(&rules::BAD_NAME, message, name.span, help);
-            }
-            let odd = |node: &Node| matches!(node.value, NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_));
-            let scalar = "text, a number, or true or false";
-            match &value.value {
-                NodeValue::List(items) => match items.iter().find(|item| odd(item)) {
-                    Some(item) => self.wrong_type(item, "a value of a list", scalar, "lists cannot be nested"),
-                    None => continue,
-                },
-                NodeValue::Map(entries) if names_secret(entries) => continue,
-                _ if odd(value) => {
-                    self.wrong_type(value, &name.name, scalar, "write a value or a list of values");
-                }
-                _ => continue,
-            }
-            value.value = NodeValue::Invalid;
-        }
-        Some(params)
-    }
-}
-
-/// Returns whether this is `{ secret: env:NAME }`, which refers to an environment variable.
-fn names_secret(entries: &[(Key, Node)]) -> bool {
-    let [(key, node)] = entries else { return false };
-    let name = if let NodeValue::Text(text) = &node.value { text.strip_prefix("env:") } else { None };
-    key.name == "secret" && name.is_some_and(|name| !name.is_empty() && !name.contains(['=', '\0']))
-}
-
-fn is_identifier(name: &str) -> bool {
-    let mut characters = name.chars();
-    characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
-        && characters.all(|next| next.is_ascii_alphanumeric() || next == '_')
-        && name.len() <= 64
 }

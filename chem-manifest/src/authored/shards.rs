@@ -23,14 +23,21 @@ pub struct InShards {
     pub rows: usize,
 }
 
-/// Returns the `map:` of an item of `steps:`, if it has steps in place.
+/// Returns the `map:` of an item of `steps:`, if its steps run in shards. Otherwise, the item is a step.
 fn group_of(item: &Node) -> Option<(&Key, &[(Key, Node)])> {
-    let NodeValue::Map(entries) = &item.value else { return None };
-    let (key, map) = entries.iter().find(|(key, _)| key.name == "map")?;
+    let NodeValue::Map(others) = &item.value else { return None };
+    let (key, map) = others.iter().find(|(key, _)| key.name == "map")?;
     let NodeValue::Map(entries) = &map.value else { return None };
-    let has = |name: &str| entries.iter().any(|(key, _)| key.name == name);
-    let over_text = entries.iter().any(|(key, node)| key.name == "over" && matches!(node.value, NodeValue::Text(_)));
-    (has("steps") || over_text && !has("flow")).then_some((key, entries))
+    let of = |entries: &'_ [(Key, Node)], name: &str| {
+        entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node.value.clone())
+    };
+    let in_shards = match of(entries, "over") {
+        Some(NodeValue::Map(_)) => false,
+        Some(NodeValue::Text(_)) => of(entries, "flow").is_none(),
+        // A step has an id, and steps that run in shards have their own.
+        _ => of(entries, "steps").is_some() && of(others, "id").is_none(),
+    };
+    in_shards.then_some((key, entries))
 }
 
 impl Reader<'_> {
@@ -39,7 +46,7 @@ impl Reader<'_> {
         let (key, entries) = group_of(item)?;
         if let NodeValue::Map(others) = &item.value {
             for (other, _) in others.iter().filter(|(other, _)| other.name != "map") {
-                let message = format!("a `map` with steps in place cannot have `{}`", other.name);
+                let message = format!("a `map` over rows cannot have `{}`", other.name);
                 let help = "its steps are steps of this flow: write the key at one of them, or leave it out";
                 self.add(&rules::MAP_WITH_OTHERS, message, other.span, help);
             }
@@ -47,7 +54,7 @@ impl Reader<'_> {
         for (other, _) in
             entries.iter().filter(|(other, _)| ["flow", "params", "take", "on_error"].contains(&other.name.as_str()))
         {
-            let message = format!("a `map` with steps in place cannot have `{}`", other.name);
+            let message = format!("a `map` over rows cannot have `{}`", other.name);
             let help = match other.name.as_str() {
                 "on_error" => {
                     "a shard that fails, fails its step; `retry:` of a step is tried for each shard by itself"
@@ -62,8 +69,8 @@ impl Reader<'_> {
             .filter(|(key, _)| !["flow", "params", "take", "on_error"].contains(&key.name.as_str()))
             .cloned()
             .collect();
-        let fields = self.fields(&known, KEYS, "a `map` with steps in place", None);
-        let over = self.required(&fields, "over", "the `map`", key.span).and_then(|node| self.over_rows(node));
+        let fields = self.fields(&known, KEYS, "a `map` over rows", None);
+        let over = self.required(&fields, "over", "the `map`", key.span).and_then(|node| self.text(node, "over"));
         let rows = self.required(&fields, "rows", "the `map`", key.span).and_then(|node| self.shard_rows(node));
         let items = self.required(&fields, "steps", "the `map`", key.span).map(|node| self.items(node, key.span));
         let mut steps: Vec<AuthoredStep> = Vec::new();
@@ -83,21 +90,6 @@ impl Reader<'_> {
             }
         }
         Some(steps)
-    }
-
-    fn over_rows(&mut self, node: &Node) -> Option<Written> {
-        if let NodeValue::Map(_) = node.value {
-            let help = "write `over: step` to run these steps on shards of its rows, or put them into a manifest of their own: \
-                        `map: { flow: FILE, over: { parameter: [values] } }`";
-            self.add(
-                &rules::MAP_SHARDS,
-                "steps in place run over the rows of a step, not over values",
-                node.handle(),
-                help,
-            );
-            return None;
-        }
-        self.text(node, "over")
     }
 
     fn shard_rows(&mut self, node: &Node) -> Option<usize> {

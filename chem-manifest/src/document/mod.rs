@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::authored::{self, AuthoredStep, InShards, Policy};
+use crate::authored::{self, AuthoredStep, InShards, MapFlow, Policy};
 pub use crate::authored::{Environment, OnError, Resources, Retry, RetryOn};
 use crate::yaml::{Key, Node};
 use crate::{Diagnostic, Findings, Source, StepId, check, read, time, values};
@@ -96,6 +96,11 @@ pub struct Step {
     pub shards: Option<Shards>,
 }
 
+/// The steps of a flow in order, as a value of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Steps(#[serde(with = "groups")] pub Vec<Step>);
+
 /// Steps run in shards: each part of the rows in a child run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shards {
@@ -111,9 +116,14 @@ pub struct Shards {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MapOver {
-    /// The path of the manifest of the flow. `${params.NAME}` is the placeholder of a parameter of this flow.
-    #[serde(deserialize_with = "values::text")]
-    pub flow: String,
+    /// The path of the manifest of the flow; `None` if its steps are in place. `${params.NAME}` is the placeholder of a
+    /// parameter of this flow.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "values::optional_text")]
+    pub flow: Option<String>,
+    /// The steps of the flow, if they are in place; otherwise empty. `${params.NAME}` in them is the placeholder of a
+    /// parameter under `params` or `over`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "groups")]
+    pub steps: Vec<Step>,
     /// The parameters of the flow that have the same value in all children.
     #[serde(default, skip_serializing_if = "Map::is_empty", deserialize_with = "values::members")]
     pub params: Map<String, Value>,
@@ -172,7 +182,7 @@ impl Manifest {
             params: of_nodes(&authored.params?)?,
             steps_from: authored.sources.from.into_iter().map(|written| written.text).collect(),
             environment: authored.sources.environment,
-            steps: authored.steps.into_iter().map(Step::of).collect::<Option<_>>()?,
+            steps: Step::all(authored.steps)?,
         })
     }
 }
@@ -184,6 +194,11 @@ impl Step {
         let (map, retry, timeout_ms, gate, resources, shards) = (None, None, None, None, None, None);
         let uses = Some(uses.into());
         Self { id, uses, map, source: false, inputs, with, retry, timeout_ms, gate, resources, shards }
+    }
+
+    /// Converts steps that were read; `None` if a part of one is invalid.
+    pub fn all(authored: Vec<AuthoredStep>) -> Option<Vec<Self>> {
+        authored.into_iter().map(Self::of).collect()
     }
 
     fn of(authored: AuthoredStep) -> Option<Self> {
@@ -217,8 +232,13 @@ impl Step {
 impl MapOver {
     /// Converts a `map:`; `None` if a part of it is invalid.
     fn of(authored: authored::MapOver) -> Option<Self> {
+        let (flow, steps) = match authored.flow? {
+            MapFlow::File(path) => (Some(path.to_json()?.as_str()?.to_owned()), Vec::new()),
+            MapFlow::InPlace { steps, .. } => (None, Step::all(steps)?),
+        };
         Some(Self {
-            flow: authored.flow?.to_json()?.as_str()?.to_owned(),
+            flow,
+            steps,
             params: of_nodes(&authored.params)?,
             over: of_nodes(&authored.over)?,
             take: authored.take.into_iter().map(|(column, from)| (column.name, from.text)).collect(),

@@ -15,6 +15,18 @@ pub use parse::parse;
 
 use crate::source::Span;
 
+/// Returns the type of a value in words, with an article, for messages. Integers and other numbers are one type.
+pub fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
+}
+
 /// The maximum nesting of lists and mappings.
 pub const MAX_DEPTH: usize = 64;
 

@@ -22,6 +22,7 @@
 
 mod binding;
 mod included;
+mod nesting;
 mod policy;
 mod recorded;
 mod schema;
@@ -35,23 +36,25 @@ mod yaml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use binding::{Binder, ColumnsSoFar, FilesSoFar, filled};
+use binding::{Binder, ColumnsSoFar, FilesSoFar, Written, filled};
 use chem_manifest::authored::{self, AuthoredStep, StepTypes};
 #[doc(inline)]
 pub use chem_manifest::document::{self, Manifest};
 use chem_manifest::params::{Form, Params};
+use chem_manifest::yaml::{Key, Node};
 #[doc(inline)]
 pub use chem_manifest::{
     Diagnostic, Label, MAX_BYTES, Override, Position, RULES, Rule, Severity, Source, Span, Style, render,
 };
 use chem_manifest::{Findings, Parsed, params, rules};
 pub use included::{IncludedFlow, IncludedFlowError};
+use nesting::Nesting;
 pub use recorded::manifest_of_run;
 pub use schema::json_schema;
 use serde_json::{Map, Value};
-use sources::StepTypesOfManifest;
 #[cfg(feature = "cli")]
 pub(crate) use sources::with_modules_of;
+use sources::{StepTypesOfManifest, step_type};
 pub use sweep::{Sweep, load_sweep};
 #[cfg(feature = "cli")]
 pub(crate) use yaml::yaml_text;
@@ -59,11 +62,7 @@ pub use yaml::{UnwritableManifest, to_yaml};
 
 use crate::fingerprint::canonical_json;
 use crate::flow::FlowDefinition;
-use crate::step::children::MAP_STEP;
-use crate::step::map_step::MAP_STEPS;
-use crate::step::{
-    Columns, ParamType, PlannedStep, Registry, StepDefinition, StepPolicy, StepRegistration, StepSpec, listed,
-};
+use crate::step::{Columns, ParamType, PlannedStep, Registry, StepDefinition, StepPolicy, StepRegistration, StepSpec};
 
 /// The result of a check.
 #[derive(Debug)]
@@ -132,7 +131,18 @@ fn check_but(
     directory: &Path,
     accepted: fn(&Rule) -> bool,
 ) -> Checked {
-    check_flow(source, overrides, registry, directory, accepted).0
+    let mut findings = Findings::default();
+    let Some(parsed) = Parsed::of(source, &mut findings) else {
+        let (diagnostics, origins) = (findings.into_sorted(source), Origins::default());
+        return Checked { definition: None, diagnostics, origins };
+    };
+    let types = StepTypesOfManifest::of(&parsed.step_sources(), registry, directory);
+    let (manifest, start) = parsed.read(types.registry(), &mut findings);
+    let nesting = Nesting::of(source, directory);
+    let flow =
+        FlowCheck { source, directory, types: &types, linked: registry, accepted, taken: &[], nesting: &nesting };
+    let params = manifest.params.clone();
+    flow.run(&manifest, start, params, overrides, findings).0
 }
 
 /// What a check knows of a flow besides its definition.
@@ -142,102 +152,117 @@ struct Known {
     columns: Vec<Columns>,
 }
 
-/// Checks a manifest like [`check_but`], and returns what is known of its outputs.
-fn check_flow(
-    source: &Source,
-    overrides: &[Override],
-    registry: &Registry,
-    directory: &Path,
+/// A flow that is checked: its text, and what is around it.
+struct FlowCheck<'a> {
+    source: &'a Source,
+    /// The directory where relative paths start.
+    directory: &'a Path,
+    /// The step types that its steps may use.
+    types: &'a StepTypesOfManifest<'a>,
+    /// The step types that are linked into the program.
+    linked: &'a Registry,
+    /// Whether errors of a rule do not keep a manifest from being a flow.
     accepted: fn(&Rule) -> bool,
-) -> (Checked, Known) {
-    let mut findings = Findings::default();
-    let Some(parsed) = Parsed::of(source, &mut findings) else {
-        let (diagnostics, origins) = (findings.into_sorted(source), Origins::default());
-        return (Checked { definition: None, diagnostics, origins }, Known::default());
-    };
-    let types = StepTypesOfManifest::of(&parsed.step_sources(), registry, directory);
-    let registry = types.registry();
-    let (manifest, start) = parsed.read(registry, &mut findings);
-    let authored::Manifest { flow, description, license, params, sources, steps } = manifest;
-    types.report(&sources, source, &mut findings);
-    let mut params = params::resolve(params, overrides, source, &mut findings);
+    /// The ids of the steps from which the step that runs it as a child takes something.
+    taken: &'a [&'a str],
+    /// The flows that run it as a child.
+    nesting: &'a Nesting,
+}
 
-    let found: Vec<_> = steps.iter().map(|step| step_type(step, source, &types, &mut findings)).collect();
-    let shaped = |(found, step): (&Option<&'static StepRegistration>, &AuthoredStep)| {
-        Some((*found)?.shaped(&valid_params(step, &params)))
-    };
-    let specs: Vec<Option<&'static StepSpec>> = found.iter().zip(&steps).map(shaped).collect();
-    let wired = wiring::check(&steps, &specs, source, registry, &mut findings);
-    shards::check(&steps, &specs, &wired.feeds, source, &mut findings);
+impl FlowCheck<'_> {
+    /// Checks a manifest that was read, with the declarations `declared` of its parameters, after what was found when it was read.
+    /// `start` is the span of its beginning. Also returns what is known of its outputs.
+    fn run(
+        &self,
+        manifest: &authored::Manifest,
+        start: Span,
+        declared: Option<Vec<(Key, Node)>>,
+        overrides: &[Override],
+        mut findings: Findings,
+    ) -> (Checked, Known) {
+        let Self { source, directory, types, accepted, taken, .. } = *self;
+        let registry = types.registry();
+        let authored::Manifest { flow, description, license, sources, steps, .. } = manifest;
+        types.report(sources, source, &mut findings);
+        let mut params = params::resolve(declared, overrides, source, &mut findings);
 
-    let mut origins = Origins { overridden: params.overridden().clone(), written: Vec::new() };
-    let mut bound: Vec<Option<Box<dyn StepDefinition>>> = Vec::new();
-    let mut binder = Binder {
-        source,
-        directory,
-        params: &mut params,
-        findings: &mut findings,
-        files: FilesSoFar::default(),
-        columns: ColumnsSoFar::new(&steps, &wired.outputs),
-        registry,
-        accepted,
-    };
-    for ((step, registration), feeds) in steps.iter().zip(found).zip(&wired.feeds) {
-        let (definition, written) = match (&step.map, registration) {
-            (Some(map), _) => binder.bind_map(step, map),
-            (None, Some(registration)) => binder.bind(step, registration, feeds),
-            (None, None) => {
-                binder.check_only(step);
-                binder.columns.add(Columns::Unknown, false);
-                (None, binding::Written::new())
-            }
+        let found: Vec<_> = steps.iter().map(|step| step_type(step, source, types, &mut findings)).collect();
+        let shaped = |(found, step): (&Option<&'static StepRegistration>, &AuthoredStep)| {
+            Some((*found)?.shaped(&valid_params(step, &params)))
         };
-        bound.push(definition);
-        origins.written.push(written);
-    }
-    let known = Known { columns: binder.columns.into_known() };
-    let policies: Vec<StepPolicy> =
-        steps.iter().map(|step| policy::read(step, &mut params, source, &mut findings)).collect();
-    // A name that is misspelled where it is used would make its parameter look unused.
-    if !findings.has_errors_in(&["01", "02", "03", "04"]) {
-        params.warn_of_unused(source, &mut findings);
-    }
+        let specs: Vec<Option<&'static StepSpec>> = found.iter().zip(steps).map(shaped).collect();
+        let wired = wiring::check(steps, &specs, source, registry, taken, &mut findings);
+        shards::check(steps, &specs, &wired.feeds, source, &mut findings);
 
-    let mut definition = None;
-    if !findings.has_errors_but(accepted) {
-        let planned = steps.iter().zip(bound).zip(policies).filter_map(|((step, bound), policy)| {
-            let mut inputs: Vec<(String, String)> =
-                step.inputs.iter().map(|(port, from)| (port.name.clone(), from.text.clone())).collect();
-            let bound = bound?;
-            inputs.extend(shards::default_input(step, bound.as_ref()));
-            Some(PlannedStep { step: bound, inputs, source: step.source?, policy })
-        });
-        match FlowDefinition::new(planned) {
-            Ok(flow_definition) => {
-                let overridden = params.overridden().clone();
-                // A spelling that equals the canonical form of the value need not be recorded.
-                let kept =
-                    params.spelled().filter(|(_, value, spelling)| canonical_json(value).as_deref() != Ok(*spelling));
-                let spelled = kept.map(|(name, _, spelling)| (name.to_owned(), spelling.to_owned())).collect();
-                let mut named = flow_definition.with_params(params.values()).with_overridden(overridden, spelled);
-                if let Some(flow) = flow {
-                    named = named.with_name(flow);
+        let mut origins = Origins { overridden: params.overridden().clone(), written: Vec::new() };
+        let mut bound: Vec<Option<Box<dyn StepDefinition>>> = Vec::new();
+        let mut binder = Binder {
+            source,
+            directory,
+            params: &mut params,
+            findings: &mut findings,
+            files: FilesSoFar::default(),
+            columns: ColumnsSoFar::new(steps, &wired.outputs),
+            flow: self,
+        };
+        for ((step, registration), feeds) in steps.iter().zip(found).zip(&wired.feeds) {
+            let (definition, written) = match (&step.map, registration) {
+                (Some(map), _) => binder.bind_map(step, map),
+                (None, Some(registration)) => binder.bind(step, registration, feeds),
+                (None, None) => {
+                    binder.check_only(step);
+                    binder.columns.add(Columns::Unknown, false);
+                    (None, Written::new())
                 }
-                if let Some(description) = description {
-                    named = named.with_description(description);
+            };
+            bound.push(definition);
+            origins.written.push(written);
+        }
+        let known = Known { columns: binder.columns.into_known() };
+        let policies: Vec<StepPolicy> =
+            steps.iter().map(|step| policy::read(step, &mut params, source, &mut findings)).collect();
+        // A name that is misspelled where it is used would make its parameter look unused.
+        if !findings.has_errors_in(&["01", "02", "03", "04"]) {
+            params.warn_of_unused(source, &mut findings);
+        }
+
+        let mut definition = None;
+        if !findings.has_errors_but(accepted) {
+            let planned = steps.iter().zip(bound).zip(policies).filter_map(|((step, bound), policy)| {
+                let mut inputs: Vec<(String, String)> =
+                    step.inputs.iter().map(|(port, from)| (port.name.clone(), from.text.clone())).collect();
+                let bound = bound?;
+                inputs.extend(shards::default_input(step, bound.as_ref()));
+                Some(PlannedStep { step: bound, inputs, source: step.source?, policy })
+            });
+            match FlowDefinition::new(planned) {
+                Ok(flow_definition) => {
+                    let overridden = params.overridden().clone();
+                    // A spelling that equals the canonical form of the value need not be recorded.
+                    let kept = params
+                        .spelled()
+                        .filter(|(_, value, spelling)| canonical_json(value).as_deref() != Ok(*spelling));
+                    let spelled = kept.map(|(name, _, spelling)| (name.to_owned(), spelling.to_owned())).collect();
+                    let mut named = flow_definition.with_params(params.values()).with_overridden(overridden, spelled);
+                    if let Some(flow) = flow {
+                        named = named.with_name(flow.clone());
+                    }
+                    if let Some(description) = description {
+                        named = named.with_description(description.clone());
+                    }
+                    if let Some(license) = license {
+                        named = named.with_license(license.clone());
+                    }
+                    definition = Some(named.with_step_sources(sources::recorded(sources)));
                 }
-                if let Some(license) = license {
-                    named = named.with_license(license);
+                // The checks above should have found this already.
+                Err(error) => {
+                    findings.add(Diagnostic::new(&rules::NOT_A_FLOW, error.to_string(), source, start));
                 }
-                definition = Some(named.with_step_sources(sources::recorded(&sources)));
-            }
-            // The checks above should have found this already.
-            Err(error) => {
-                findings.add(Diagnostic::new(&rules::NOT_A_FLOW, error.to_string(), source, start));
             }
         }
+        (Checked { definition, diagnostics: findings.into_sorted(source), origins }, known)
     }
-    (Checked { definition, diagnostics: findings.into_sorted(source), origins }, known)
 }
 
 /// Reads the value that `source` assigns, from `start` on, to a step parameter of type `ty`: text is taken literally,
@@ -280,42 +305,4 @@ impl StepTypes for Registry {
 /// Returns the parameters of a step with their placeholders filled in, without those whose placeholders are invalid.
 fn valid_params(step: &AuthoredStep, params: &Params) -> Map<String, Value> {
     step.with.iter().filter_map(|(key, node)| Some((key.name.clone(), filled(node, params)?))).collect()
-}
-
-/// Returns the step type that `step` uses; `None`, with a diagnostic, if it is unknown.
-fn step_type(
-    step: &AuthoredStep,
-    source: &Source,
-    types: &StepTypesOfManifest<'_>,
-    findings: &mut Findings,
-) -> Option<&'static StepRegistration> {
-    if step.map.is_some() {
-        return Some(&MAP_STEPS);
-    }
-    let (uses, registry) = (step.uses.as_ref()?, types.registry());
-    if uses.text == MAP_STEP {
-        let message = format!("`{MAP_STEP}` is how the log names a step with `map`");
-        let help = "write `map: { flow: FILE, over: { parameter: [values] } }` in place of `uses`";
-        findings.add(Diagnostic::new(&rules::UNKNOWN_STEP_TYPE, message, source, uses.span).with_help(help));
-        return None;
-    }
-    if let Some(registration) = registry.get(&uses.text) {
-        return Some(registration);
-    }
-    // A module that could not be described may define it.
-    if types.has_problems() {
-        return None;
-    }
-    let message = format!("there is no step type `{}`", uses.text);
-    let names: Vec<&str> = registry.iter().map(|registration| registration.spec().name).collect();
-    let family = uses.text.split_once('.').map(|(family, _)| format!("{family}."));
-    let siblings: Vec<&str> =
-        names.iter().copied().filter(|name| family.as_ref().is_some_and(|family| name.starts_with(family))).collect();
-    let help = match findings.nearest(&uses.text, names.iter().copied()) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None if siblings.is_empty() => format!("`chem steps` lists them; {}", registry.where_from()),
-        None => format!("there are {}; {}", listed(&siblings), registry.where_from()),
-    };
-    findings.add(Diagnostic::new(&rules::UNKNOWN_STEP_TYPE, message, source, uses.span).with_help(help));
-    None
 }

@@ -91,13 +91,15 @@ impl Writer<'_> {
 
     /// Converts the recorded parameters of a step with `map:`.
     fn map(&mut self, recorded: &Map<String, Value>) -> Option<MapOver> {
-        let MapParams { flow, on_error, over, params, take, .. } = MapParams::read(recorded).ok()?;
+        let MapParams { flow, on_error, over, params, steps, take, .. } = MapParams::read(recorded).ok()?;
         let taken = take.into_iter().map(|(column, taken)| {
             let part = taken.member.or(Some(taken.output).filter(|output| output != MAIN_OUTPUT));
             (column, part.map_or(taken.step.clone(), |part| format!("{}.{part}", taken.step)))
         });
         Some(MapOver {
-            flow: literal(&flow),
+            flow: if flow.is_empty() { None } else { Some(literal(&flow)) },
+            // Their placeholders are those of the parameters here.
+            steps: steps.map(|steps| steps.0).unwrap_or_default(),
             params: params.iter().map(|(name, value)| (name.clone(), self.value(value))).collect(),
             over: over.into_iter().map(|(name, values)| (name, self.value(&Value::Array(values)))).collect(),
             take: taken.collect(),

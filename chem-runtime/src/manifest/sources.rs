@@ -5,11 +5,13 @@ use std::path::Path;
 
 #[cfg(feature = "cli")]
 use chem_manifest::Parsed;
-use chem_manifest::authored;
+use chem_manifest::authored::{self, AuthoredStep};
 use chem_manifest::{Diagnostic, Findings, Source, rules};
 
 use crate::event::StepSources;
-use crate::step::{Registry, SourceProblem};
+use crate::step::children::MAP_STEP;
+use crate::step::map_step::MAP_STEPS;
+use crate::step::{Registry, SourceProblem, StepRegistration, listed};
 
 /// The step types that a manifest may use.
 pub(super) struct StepTypesOfManifest<'r> {
@@ -76,4 +78,42 @@ pub(super) fn recorded(sources: &authored::StepSources) -> Option<StepSources> {
     let authored::Environment { python, lock, uv, workers } = sources.environment.clone();
     let from: Vec<String> = sources.from.iter().map(|written| written.text.clone()).collect();
     (!from.is_empty()).then_some(StepSources { from, python, lock, uv, workers })
+}
+
+/// Returns the step type that `step` uses; `None`, with a diagnostic, if it is unknown.
+pub(super) fn step_type(
+    step: &AuthoredStep,
+    source: &Source,
+    types: &StepTypesOfManifest<'_>,
+    findings: &mut Findings,
+) -> Option<&'static StepRegistration> {
+    if step.map.is_some() {
+        return Some(&MAP_STEPS);
+    }
+    let (uses, registry) = (step.uses.as_ref()?, types.registry());
+    if uses.text == MAP_STEP {
+        let message = format!("`{MAP_STEP}` is how the log names a step with `map`");
+        let help = "write `map: { flow: FILE, over: { parameter: [values] } }` in place of `uses`";
+        findings.add(Diagnostic::new(&rules::UNKNOWN_STEP_TYPE, message, source, uses.span).with_help(help));
+        return None;
+    }
+    if let Some(registration) = registry.get(&uses.text) {
+        return Some(registration);
+    }
+    // A module that could not be described may define it.
+    if types.has_problems() {
+        return None;
+    }
+    let message = format!("there is no step type `{}`", uses.text);
+    let names: Vec<&str> = registry.iter().map(|registration| registration.spec().name).collect();
+    let family = uses.text.split_once('.').map(|(family, _)| format!("{family}."));
+    let siblings: Vec<&str> =
+        names.iter().copied().filter(|name| family.as_ref().is_some_and(|family| name.starts_with(family))).collect();
+    let help = match findings.nearest(&uses.text, names.iter().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None if siblings.is_empty() => format!("`chem steps` lists them; {}", registry.where_from()),
+        None => format!("there are {}; {}", listed(&siblings), registry.where_from()),
+    };
+    findings.add(Diagnostic::new(&rules::UNKNOWN_STEP_TYPE, message, source, uses.span).with_help(help));
+    None
 }

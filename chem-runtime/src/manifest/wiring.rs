@@ -29,6 +29,7 @@ pub(super) fn check(
     specs: &[Option<&'static StepSpec>],
     source: &Source,
     registry: &Registry,
+    taken: &[&str],
     findings: &mut Findings,
 ) -> Wired {
     let mut links = HashMap::new();
@@ -59,7 +60,7 @@ pub(super) fn check(
     for doubled in &wiring.doubled {
         reporter.doubled(doubled);
     }
-    reporter.unused(&wiring.used);
+    reporter.unused(&wiring.used, taken);
     Wired { feeds: wiring.feeds, outputs: wiring.outputs }
 }
 
@@ -238,14 +239,15 @@ impl Reporter<'_> {
         self.findings.add(diagnostic.with_secondary(self.source, self.uses(from), label).with_help(help));
     }
 
-    /// Warns of each step, except the last and sinks, whose outputs no step takes.
-    fn unused(&mut self, used: &[bool]) {
+    /// Warns of each step, except the last and sinks, whose outputs no step takes, nor the step of another flow that runs this one.
+    fn unused(&mut self, used: &[bool], taken: &[&str]) {
         if self.findings.has_errors_in(DOUBTS) {
             return;
         }
         for (index, used) in used.iter().enumerate().take(self.steps.len().saturating_sub(1)) {
             let gives = self.specs[index].is_some_and(|spec| spec.kind != StepKind::Sink && !spec.outputs.is_empty());
-            if gives && !used {
+            let is_taken = self.steps[index].written_id.as_deref().is_some_and(|id| taken.contains(&id));
+            if gives && !used && !is_taken {
                 let message = format!("no step uses the output of {}", self.name(index));
                 let help = "wire it to a later step, or remove it";
                 let at = self.steps[index].at;

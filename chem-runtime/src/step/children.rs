@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use chem_manifest::authored::OnError;
+use chem_manifest::document::Steps;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -31,7 +32,8 @@ pub(crate) const ERROR: &str = "error";
 pub struct MapParams {
     /// The children, in the order of their rows.
     pub(crate) children: Vec<ChildFlow>,
-    /// The path of the manifest of the flow.
+    /// The path of the manifest of the flow; empty if its steps are in place.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) flow: String,
     /// What to do when a child fails.
     #[serde(default)]
@@ -41,6 +43,9 @@ pub struct MapParams {
     /// The parameters that all children get.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) params: Map<String, Value>,
+    /// The steps of the flow as the manifest writes them in place; `None` if it has a manifest of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) steps: Option<Steps>,
     /// What to take from the outputs, by the name of the column.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) take: BTreeMap<String, Taken>,
@@ -93,10 +98,14 @@ impl MapParams {
         given.chain([FINGERPRINT]).chain(error).collect()
     }
 
-    /// Returns what each child needs of a machine: the most that the step itself or a step of a child asks for.
+    /// Returns what each child needs of a machine: the most that the step itself, a step of a child or one of its own children asks
+    /// for.
     pub(crate) fn needs(&self, own: Option<Resources>) -> Resources {
         let steps = self.children.iter().flat_map(|child| &child.definition.steps);
-        let most = |most: Resources, step: &RecordedStep| step.resources.map_or(most, |needs| most.and(needs));
+        let most = |most: Resources, step: &RecordedStep| {
+            let inner = nested(step).map(|params| params.needs(None));
+            step.resources.into_iter().chain(inner).fold(most, Resources::and)
+        };
         steps.fold(own.unwrap_or_default(), most)
     }
 
@@ -111,6 +120,17 @@ impl ChildFlow {
     pub(crate) fn label(&self) -> String {
         label(&self.given)
     }
+
+    /// Returns the number of runs below the child.
+    pub(crate) fn runs(&self) -> usize {
+        let inner = self.definition.steps.iter().filter_map(nested).flat_map(|params| params.children);
+        inner.map(|child| 1 + child.runs()).sum()
+    }
+}
+
+/// Returns the children of a step of a child.
+fn nested(step: &RecordedStep) -> Option<MapParams> {
+    if step.uses == MAP_STEP { MapParams::read(&step.params).ok() } else { None }
 }
 
 /// Returns the given values as a person reads them.

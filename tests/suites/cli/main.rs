@@ -26,6 +26,7 @@ mod limits;
 mod ls;
 mod manifest;
 mod manifest_errors;
+mod nested;
 mod plans;
 #[cfg(all(feature = "postgres", unix))]
 mod postgres;

@@ -297,8 +297,10 @@ fn manifest() -> impl Strategy<Value = Manifest> {
     let cell = prop_oneof![any::<bool>().prop_map(Value::from), values::number(), literal().prop_map(Value::from)];
     let given = btree_map("[a-z_][a-z0-9_]{0,9}", cell.clone(), 0..3);
     let over = btree_map("[a-z_][a-z0-9_]{0,9}", vec(cell, 1..3).prop_map(Value::Array), 1..3);
-    let map = (literal(), given, over, btree_map(key(), text(), 0..3), any::<bool>());
-    let map = map.prop_map(|(flow, params, over, take, collect)| document::MapOver {
+    let map = (proptest::option::of(literal()), given, over, btree_map(key(), text(), 0..3), any::<bool>());
+    let inner = || vec![document::Step::new(StepId::new("inner").unwrap(), "lab.it")];
+    let map = map.prop_map(move |(flow, params, over, take, collect)| document::MapOver {
+        steps: if flow.is_none() { inner() } else { Vec::new() },
         flow,
         params: params.into_iter().collect(),
         over: over.into_iter().collect(),

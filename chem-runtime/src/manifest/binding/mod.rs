@@ -12,11 +12,12 @@ use std::path::Path;
 use chem_manifest::authored::AuthoredStep;
 use chem_manifest::params::Params;
 use chem_manifest::yaml::{Node, NodeValue};
-use chem_manifest::{Findings, Rule, Source};
+use chem_manifest::{Findings, Source};
 use serde_json::{Map, Value};
 
 use crate::flow::Feed;
-use crate::step::{ParamProblem, ParamSpec, ParamType, PathPart, Registry, StepDefinition, StepId, StepRegistration};
+use crate::manifest::FlowCheck;
+use crate::step::{ParamProblem, ParamSpec, ParamType, PathPart, StepDefinition, StepId, StepRegistration};
 pub(super) use columns::ColumnsSoFar;
 pub(super) use files::FilesSoFar;
 use files::NamedFiles;
@@ -33,9 +34,8 @@ pub(super) struct Binder<'a> {
     pub(super) findings: &'a mut Findings,
     pub(super) files: FilesSoFar,
     pub(super) columns: ColumnsSoFar<'a>,
-    pub(super) registry: &'a Registry,
-    /// Whether errors of a rule do not keep a manifest from being a flow.
-    pub(super) accepted: fn(&Rule) -> bool,
+    /// The flow of the steps.
+    pub(super) flow: &'a FlowCheck<'a>,
 }
 
 /// The parameters that a manifest sets for a step, each under its probable name.

@@ -29,10 +29,12 @@ pub fn json_schema(registry: &Registry) -> Value {
     let specs: Vec<&StepSpec> = registry.iter().map(|registration| registration.spec()).collect();
     let sources: Vec<&str> = specs.iter().filter(|spec| spec.kind == StepKind::Source).map(|spec| spec.name).collect();
     let source = json!({ "properties": { "uses": { "enum": sources } } });
-    let source = json!({ "allOf": [source, { "not": { "required": ["map"], "properties": { "map": { "required": ["steps"] } } } }] });
+    let in_shards = json!({ "required": ["over"], "properties": { "over": { "type": "string" } } });
+    let source = json!({ "allOf": [source, { "not": { "required": ["map"], "properties": { "map": in_shards } } }] });
     let marked = json!({ "required": ["source"], "properties": { "source": { "const": true } } });
     let mut definitions = Map::new();
     definitions.insert("step".to_owned(), step(&specs));
+    definitions.insert("steps".to_owned(), steps(&source, &marked));
     definitions.insert("shards".to_owned(), shards());
     definitions.extend(values::definitions());
     for spec in &specs {
@@ -63,17 +65,22 @@ pub fn json_schema(registry: &Registry) -> Value {
                 "examples": [["steps.py"]],
             },
             "environment": environment(),
-            "steps": {
-                "description": "The steps, in the order in which they run. The first is a source; `source: true` marks others.",
-                "type": "array",
-                "minItems": 1,
-                "items": { "anyOf": [{ "$ref": "#/$defs/step" }, { "$ref": "#/$defs/shards" }] },
-                // An editor that knows only older drafts ignores this, and accepts every valid manifest.
-                "prefixItems": [{ "allOf": [{ "$ref": "#/$defs/step" }, source] }],
-                "allOf": [{ "prefixItems": [true], "unevaluatedItems": { "if": source, "then": marked } }],
-            },
+            "steps": described(json!({ "$ref": "#/$defs/steps" }), "The steps, in the order in which they run."),
         },
         "$defs": definitions,
+    })
+}
+
+/// Returns the schema of a list of steps. The first matches `source`, and others that do match `marked`.
+fn steps(source: &Value, marked: &Value) -> Value {
+    json!({
+        "description": "Steps, in the order in which they run. The first is a source; `source: true` marks others.",
+        "type": "array",
+        "minItems": 1,
+        "items": { "anyOf": [{ "$ref": "#/$defs/step" }, { "$ref": "#/$defs/shards" }] },
+        // An editor that knows only older drafts ignores this, and accepts every valid manifest.
+        "prefixItems": [{ "allOf": [{ "$ref": "#/$defs/step" }, source] }],
+        "allOf": [{ "prefixItems": [true], "unevaluatedItems": { "if": source, "then": marked } }],
     })
 }
 
@@ -149,10 +156,15 @@ fn map() -> Value {
     json!({
         "description": "A flow that the step runs once for each combination of values, each time as a run of its own.",
         "type": "object",
-        "required": ["flow", "over"],
+        "required": ["over"],
+        "oneOf": [{ "required": ["flow"] }, { "required": ["steps"] }],
         "additionalProperties": false,
         "properties": {
             "flow": { "description": "The manifest of the flow: a path, relative to this manifest.", "type": "string" },
+            "steps": described(
+                json!({ "$ref": "#/$defs/steps" }),
+                "The steps of the flow in place of `flow`. Their only parameters are those under `over` and `params`.",
+            ),
             "params": {
                 "description": "Parameters of the flow that have the same value in all children.",
                 "type": ["object", "null"],

@@ -201,7 +201,10 @@ fn is_pure(child: &ChildFlow) -> bool {
 }
 
 /// Returns the step of a child as it was recorded.
-fn bind(registry: &Registry, step: &crate::event::RecordedStep) -> Result<Box<dyn StepDefinition>, StepError> {
+pub(crate) fn bind(
+    registry: &Registry,
+    step: &crate::event::RecordedStep,
+) -> Result<Box<dyn StepDefinition>, StepError> {
     let unknown = || StepError::new(format!("this program has no step type `{}`", step.uses));
     let registration = registry.get(&step.uses).ok_or_else(unknown)?;
     registration.bind(StepId::new(step.id.clone())?, &step.params).map_err(|problems| {
