@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::events::RunLog;
 use super::names;
 use crate::artifact::ArtifactValue as _;
-use crate::event::{FlowEvent, FlowEventKind, FlowId, FlowInitialized, OutputRef, StepStarted};
+use crate::event::{FlowEvent, FlowEventKind, FlowId, FlowInitialized, OutputRef, RecordedStep, StepStarted};
 use crate::evidence::Digest;
 use crate::fingerprint::{ArtifactHash, ContentHash};
 use crate::step::{FileWritten, InputFile, InputFiles};
@@ -34,7 +34,7 @@ pub(super) struct Export {
 }
 
 /// A file that a step of the run read or wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FlowFile {
     /// The path in the export, below `flow/`.
@@ -46,6 +46,9 @@ pub(super) struct FlowFile {
     pub(super) param: String,
     /// The path in the manifest of the run.
     pub(super) path: String,
+    /// The id of the run below the exported one; `None` for the exported one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<String>,
     /// The hash of its content.
     pub(super) sha256: String,
     /// The id of the step.
@@ -144,8 +147,8 @@ pub(super) fn is_described_by(file: &FlowFile, bytes: u64, output: &OutputRef) -
     written.pack().is_ok_and(|packed| packed.root.hash() == output.hash)
 }
 
-/// Returns the beginning of a run with the paths at which its files are in the export.
-pub(super) fn relocated(initialized: &FlowInitialized, files: &[FlowFile]) -> FlowInitialized {
+/// Changes the parameters of a step of `run`, or of the exported run, to the paths at which the files are in the export.
+pub(super) fn relocated_params(run: Option<&str>, step: &mut RecordedStep, files: &[FlowFile]) {
     fn rename(value: &mut Value, names: &BTreeMap<&str, &str>) {
         match value {
             Value::String(path) => {
@@ -158,15 +161,12 @@ pub(super) fn relocated(initialized: &FlowInitialized, files: &[FlowFile]) -> Fl
             _ => {}
         }
     }
-    let mut relocated = initialized.clone();
-    for step in &mut relocated.definition.steps {
-        for file in files.iter().filter(|file| file.step == step.id && !file.written && file.path != file.name) {
-            if let Some(value) = step.params.get_mut(&file.param) {
-                rename(value, &BTreeMap::from([(file.path.as_str(), file.name.as_str())]));
-            }
+    let of_step = |file: &&FlowFile| file.step == step.id && file.run.as_deref() == run;
+    for file in files.iter().filter(of_step).filter(|file| !file.written && file.path != file.name) {
+        if let Some(value) = step.params.get_mut(&file.param) {
+            rename(value, &BTreeMap::from([(file.path.as_str(), file.name.as_str())]));
         }
     }
-    relocated
 }
 
 /// Returns the file name of the manifest in the export.

@@ -29,12 +29,6 @@ pub enum HandoverError {
         /// The number of those that a checkpoint covers.
         sealed: u64,
     },
-    /// The run has children, which an export cannot hold.
-    #[error("run {flow_id} has children, and an export holds one run; export the children by themselves")]
-    HasChildren {
-        /// The run.
-        flow_id: FlowId,
-    },
     /// The run has no manifest.
     #[error("run {flow_id} cannot be described: {reason}")]
     Indescribable {

@@ -1,24 +1,24 @@
 //! Writes a run and everything that belongs to it into one file.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::json;
 
 use super::archive::Writer;
-use super::contents::{Contents, Export, FORM, FlowFile, artifacts_of, decoded, files_read, name_of, reused_by};
+use super::contents::{Contents, Export, FORM, FlowFile, artifacts_of, decoded, name_of, reused_by};
 use super::description::{Listed, describe};
 use super::error::HandoverError;
 use super::events::{LoggedEvent, RunLog};
+use super::family::{Family, children_of};
+use super::files::files_of;
 use super::names;
-use crate::artifact::{Artifact, ArtifactError, ArtifactValue, TableRoot};
-use crate::event::{FlowEvent, FlowEventKind, FlowId, FlowInitialized};
+use crate::artifact::{Artifact, ArtifactError, TableRoot};
+use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::evidence::{Digest, SealedRuns, Signer, prove_runs};
 use crate::fingerprint::{ArtifactHash, ContentHash, canonical_json};
-use crate::step::FileWritten;
-use crate::step::children::MAP_STEP;
 use crate::store::{Attestation, EventStore, StoredEvent};
 
 /// How to export a run.
@@ -39,7 +39,9 @@ pub struct ExportOptions {
 pub struct Exported {
     /// The run.
     pub flow_id: FlowId,
-    /// The runs whose results it reused, directly or through others.
+    /// The runs below it: its children, theirs, and so on.
+    pub children: Vec<FlowId>,
+    /// The other runs whose results these reused, directly or through others, with their children.
     pub reused: Vec<FlowId>,
     /// The number of events.
     pub events: u64,
@@ -51,8 +53,8 @@ pub struct Exported {
     pub omitted: Vec<(String, String)>,
 }
 
-/// Writes a run to `to`, with its manifest, its files, its artifacts, the events of the runs whose results it reused, and what
-/// proves them. The same run gives the same bytes each time, as long as no checkpoint, statement or file is new.
+/// Writes a run to `to`, with the runs below it, its manifest, its files, its artifacts, the events of the runs whose results it
+/// reused, and what proves them. The same run gives the same bytes each time, as long as no checkpoint, statement or file is new.
 ///
 /// # Errors
 /// [`HandoverError::NotSealed`] if a checkpoint does not cover all events of the run; otherwise the error of the store, of an
@@ -73,7 +75,8 @@ pub fn export(
     };
     let events = logs.iter().map(decoded).collect::<Result<Vec<_>, _>>()?;
     let mut package = Package { writer: Writer::new(to, folder_of(options)), listed: BTreeMap::new() };
-    let files = package.add_files(store, &events[0], options.without_data)?;
+    let family = Family::of(&events).ok_or(HandoverError::NotSealed { flow_id, events: all, sealed: count })?;
+    let files = package.add_files(files_of(store, &family)?, options.without_data)?;
     let artifacts = if options.without_data { 0 } else { package.add_artifacts(store, &events)? };
     let export = Export {
         files,
@@ -103,9 +106,12 @@ pub fn export(
     let files = package.listed.len() as u64 + 1 + u64::from(options.signer.is_some());
     package.writer.finish()?;
     let omitted = contents.export.files.iter().filter(|_| !options.without_data);
+    let children: Vec<FlowId> = family.members().map(|(id, ..)| id).filter(|id| *id != flow_id).collect();
+    let others = contents.runs[1..].iter().filter_map(|log| log.run.parse().ok());
     Ok(Exported {
         flow_id,
-        reused: contents.runs[1..].iter().filter_map(|log| log.run.parse().ok()).collect(),
+        reused: others.filter(|run| !children.contains(run)).collect(),
+        children,
         events: contents.runs.iter().map(|log| log.events.len() as u64).sum(),
         artifacts,
         files,
@@ -117,22 +123,37 @@ fn folder_of(options: &ExportOptions) -> String {
     options.folder.as_ref().map(|folder| format!("{folder}/")).unwrap_or_default()
 }
 
-/// Returns the run and those whose results it reused, directly or through others.
+/// Returns the run, the runs below it, and those whose results these reused, directly or through others, with their children.
 fn runs_to_export(store: &dyn EventStore, flow_id: FlowId) -> Result<BTreeSet<String>, HandoverError> {
     let (mut found, mut open) = (BTreeSet::new(), vec![flow_id.to_string()]);
     while let Some(run) = open.pop() {
+        if found.contains(&run) {
+            continue;
+        }
         let events = store.read_stored_run(&run, u64::MAX)?;
         let events: Vec<FlowEvent> = events.into_iter().map(StoredEvent::decode).collect::<Result<_, _>>()?;
-        if let Some(FlowEventKind::FlowInitialized(begun)) = events.first().map(|event| &event.kind)
-            && begun.definition.steps.iter().any(|step| step.uses == MAP_STEP)
-        {
-            return Err(HandoverError::HasChildren { flow_id: events[0].flow_id });
-        }
-        if found.insert(run) {
-            open.extend(reused_by(&events));
-        }
+        let Some(first) = events.first() else { continue };
+        open.extend(reused_by(&events));
+        open.extend(children_of(&events).into_iter().map(|(child, ..)| child.to_string()));
+        open.extend(shards_of(store, first)?);
+        found.insert(run);
     }
     Ok(found)
+}
+
+/// Returns the completed children of the run that begins with `first`, if steps of it run in shards.
+fn shards_of(store: &dyn EventStore, first: &FlowEvent) -> Result<Vec<String>, HandoverError> {
+    let FlowEventKind::FlowInitialized(begun) = &first.kind else { return Ok(Vec::new()) };
+    if begun.definition.steps.iter().all(|step| step.shards.is_none()) {
+        return Ok(Vec::new());
+    }
+    let mut shards = Vec::new();
+    for run in store.completed_children(first.flow_id)? {
+        let begun = store.read_event(run, 0)?;
+        let parent = begun.as_ref().and_then(FlowEvent::child_of).map(|child| child.parent);
+        shards.extend((parent == Some(first.flow_id)).then(|| run.to_string()));
+    }
+    Ok(shards)
 }
 
 /// Returns the logs of the runs, that of `flow_id` first.
@@ -162,35 +183,19 @@ impl<W: Write> Package<W> {
         Ok(())
     }
 
-    /// Adds the files that the steps of the run read and wrote, if they are still what they were.
+    /// Adds the files that the steps of the family read and wrote, if they are still what they were.
     fn add_files(
         &mut self,
-        store: &dyn EventStore,
-        events: &[FlowEvent],
+        files: Vec<(FlowFile, PathBuf)>,
         without_data: bool,
     ) -> Result<Vec<FlowFile>, HandoverError> {
-        let Some(FlowEventKind::FlowInitialized(initialized)) = events.first().map(|event| &event.kind) else {
-            return Ok(Vec::new());
-        };
-        let mut files: Vec<FlowFile> = Vec::new();
-        for event in events {
-            for mut file in files_of(store, initialized, &event.kind)? {
-                // A file that was written over after it was read has two contents.
-                if files.iter().any(|other| other.name == file.name && other.sha256 != file.sha256) {
-                    file.name = names::of_file("/", &file.sha256);
-                }
-                if !files.contains(&file) {
-                    files.push(file);
-                }
-            }
-        }
-        let directory = initialized.environment.directory.as_deref().unwrap_or(".");
-        for file in &mut files {
+        let mut listed = Vec::new();
+        for (mut file, location) in files {
             let name = format!("{}{}", names::FLOW, file.name);
             if without_data {
                 file.omitted = Some("the export is without data".to_owned());
             } else if !self.listed.contains_key(&name) {
-                match fs::read(Path::new(directory).join(&file.path)) {
+                match fs::read(location) {
                     Ok(content) if ContentHash::of(&content).to_string() == file.sha256 => {
                         self.add(&name, &content, true)?;
                     }
@@ -198,8 +203,9 @@ impl<W: Write> Package<W> {
                     Err(error) => file.omitted = Some(format!("it cannot be read: {}", error.kind())),
                 }
             }
+            listed.push(file);
         }
-        Ok(files)
+        Ok(listed)
     }
 
     /// Adds the artifacts that the events name. Returns their number.
@@ -248,37 +254,6 @@ impl<W: Write> Package<W> {
             None => Ok(()),
         }
     }
-}
-
-/// Returns the files that an event says a step has read or written.
-fn files_of(
-    store: &dyn EventStore,
-    initialized: &FlowInitialized,
-    kind: &FlowEventKind,
-) -> Result<Vec<FlowFile>, HandoverError> {
-    let file = |step: &str, param: String, path: String, sha256: String, written| {
-        let (name, step) = (names::of_file(&path, &sha256), step.to_owned());
-        FlowFile { name, omitted: None, param, path, sha256, step, written }
-    };
-    let (step, outputs) = match kind {
-        FlowEventKind::StepStarted(started) => {
-            let step = initialized.definition.steps.iter().find(|step| step.id == started.step_id);
-            let read = step.map(|step| files_read(&step.params, started)).unwrap_or_default();
-            let read = read.into_iter().map(|[param, path, sha256]| file(&started.step_id, param, path, sha256, false));
-            return Ok(read.collect());
-        }
-        FlowEventKind::StepFinished(finished) => (&finished.step_id, &finished.outputs),
-        FlowEventKind::StepReused(reused) => (&reused.step_id, &reused.outputs),
-        _ => return Ok(Vec::new()),
-    };
-    let mut files = Vec::new();
-    for output in outputs.iter().filter(|output| output.kind == <FileWritten as ArtifactValue>::KIND) {
-        let hash = output.hash;
-        let artifact = store.read_artifact(hash)?.ok_or(ArtifactError::Missing { hash })?;
-        let written = FileWritten::unpack(&artifact, &HashMap::new())?;
-        files.push(file(step, output.name.clone(), written.path, written.sha256.to_string(), true));
-    }
-    Ok(files)
 }
 
 /// Returns an artifact as two lines: its kind and metadata, and its payload.

@@ -1,18 +1,19 @@
 //! Puts the runs of an export into a store, and its files into a directory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
 use super::check::check_reading;
-use super::contents::{artifacts_of, decoded, relocated};
+use super::contents::{artifacts_of, decoded};
 use super::error::HandoverError;
 use super::events::RunLog;
 use super::export::read_artifact;
+use super::family::Family;
 use super::names;
 use super::read::Reading;
 use crate::artifact::{Artifact, ArtifactError};
-use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::event::{FlowEventKind, FlowId, FlowInitialized};
 use crate::evidence::{EMPTY_HEAD, head_after};
 use crate::fingerprint::ArtifactHash;
 use crate::store::{Attestation, EventStore, NewEvent, StoredEvent};
@@ -47,7 +48,7 @@ pub fn import(path: &Path, store: &dyn EventStore) -> Result<Imported, HandoverE
     let mut imported =
         Imported { flow_id, new: Vec::new(), runs: contents.runs.len() as u64, events: 0, statements: 0 };
     let mut stored = BTreeSet::new();
-    // The runs whose results were reused come first.
+    // The run itself comes last: after its children, and after the runs whose results were reused.
     for log in contents.runs.iter().rev() {
         let run: FlowId = decoded(log)?.first().map(|first| first.flow_id).unwrap_or(flow_id);
         let appended = append(&mut reading, log, run, store, &mut stored)?;
@@ -155,20 +156,12 @@ fn attest(attestations: &[Attestation], store: &dyn EventStore) -> Result<u64, H
     Err(crate::evidence::EvidenceError::Busy.into())
 }
 
-/// A run whose files are in a directory.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Unpacked {
-    /// The run.
-    pub flow_id: FlowId,
-    /// Its events, of which the first names that directory, and the paths of the files there.
-    pub events: Vec<FlowEvent>,
-}
-
-/// Writes the files of the flow in the export at `path` to `directory`, so that the steps of the run can be repeated there.
+/// Writes the files of the flow in the export at `path` to `directory`, and puts its runs into `store`, which has none of them, as if
+/// they had read the files there: so that the steps can be repeated. Returns the exported run.
 ///
 /// # Errors
 /// Fails like [`import`], and if a file cannot be written.
-pub fn unpack(path: &Path, directory: &Path) -> Result<Unpacked, HandoverError> {
+pub fn unpack(path: &Path, directory: &Path, store: &dyn EventStore) -> Result<FlowId, HandoverError> {
     let (mut reading, flow_id) = read_sound(path)?;
     let all: Vec<String> = reading.archive.names().map(str::to_owned).collect();
     for name in &all {
@@ -178,13 +171,34 @@ pub fn unpack(path: &Path, directory: &Path) -> Result<Unpacked, HandoverError> 
             fs::write(to, reading.archive.read(name)?.unwrap_or_default())?;
         }
     }
-    let contents = reading.contents.as_ref();
-    let mut events = contents.and_then(|contents| contents.runs.first()).map(decoded).transpose()?.unwrap_or_default();
-    if let (Some(FlowEventKind::FlowInitialized(begun)), Some(contents)) =
-        (events.first_mut().map(|event| &mut event.kind), contents)
-    {
-        *begun = relocated(begun, &contents.export.files);
-        begun.environment.directory = Some(directory.display().to_string());
+    let Some(contents) = reading.contents.clone() else { return Err(HandoverError::WithoutData) };
+    let runs = contents.runs.iter().map(decoded).collect::<Result<Vec<_>, _>>()?;
+    let Some(family) = Family::of(&runs) else { return Err(HandoverError::WithoutData) };
+    let moved: HashMap<FlowId, FlowInitialized> = family
+        .members()
+        .map(|(id, _, begun)| {
+            let mut moved = family.relocated(id, begun, &contents.export.files);
+            moved.environment.directory = Some(directory.display().to_string());
+            (id, moved)
+        })
+        .collect();
+    let mut stored = BTreeSet::new();
+    for events in runs.iter().rev() {
+        let mut new = Vec::new();
+        for event in events {
+            let mut artifacts = Vec::new();
+            for hash in artifacts_of(&event.kind) {
+                collect(&mut reading, hash, &mut stored, &mut artifacts)?;
+            }
+            let kind = match (&event.kind, moved.get(&event.flow_id)) {
+                (FlowEventKind::FlowInitialized(_), Some(moved)) => FlowEventKind::FlowInitialized(moved.clone()),
+                (kind, _) => kind.clone(),
+            };
+            new.push(NewEvent { kind, artifacts });
+        }
+        if let Some(first) = events.first() {
+            store.append(first.flow_id, 0, &new)?;
+        }
     }
-    Ok(Unpacked { flow_id, events })
+    Ok(flow_id)
 }

@@ -1,6 +1,6 @@
 //! A run in one file, which proves itself.
 //!
-//! [`export`] writes the run, its manifest and files, its artifacts, the events of the runs whose results it reused, and the
+//! [`export`] writes the run with the runs below it, its manifest and files, its artifacts, the events of the runs whose results it reused, and the
 //! hashes that lead from these events to a checkpoint of the log; with them come the signatures of the checkpoint and of what
 //! people have stated about the run. The file is a Workflow Run RO-Crate. [`check`] audits it, on a machine that has never seen
 //! the log, and names the file and the record that was changed. [`import`] puts the runs into a store, and [`unpack`] writes
@@ -17,6 +17,8 @@ mod description;
 mod error;
 mod events;
 mod export;
+mod family;
+mod files;
 mod finding;
 mod import;
 mod merge;
@@ -27,7 +29,7 @@ pub use check::{Checked, check};
 pub use error::HandoverError;
 pub use export::{ExportOptions, Exported, export};
 pub use finding::{Finding, Subject};
-pub use import::{Imported, Unpacked, import, unpack};
+pub use import::{Imported, import, unpack};
 pub use merge::{Merged, Refused, merge};
 
 /// The namespace of signatures of the list of all files.

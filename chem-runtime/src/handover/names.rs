@@ -45,6 +45,11 @@ pub(super) fn attestation(number: u64, kind: &str) -> String {
     format!("proof/attestations/{number:06}-{kind}.txt")
 }
 
+/// Returns the name of the file with the manifest of a run below the exported one.
+pub(super) fn manifest_of_child(run: &str) -> String {
+    format!("{FLOW}{run}.yaml")
+}
+
 /// Returns the name of the file with an artifact.
 pub(super) fn artifact(hash: ArtifactHash) -> String {
     format!("{ARTIFACTS}{hash}.jsonl")

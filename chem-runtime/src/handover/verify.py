@@ -7,7 +7,7 @@ signed what. Needs Python 3.8 and, for signatures, the program `ssh-keygen`.
 Without an argument it checks the directory that it is in. The signers that the export brings along count only as far as you
 trust who gave it to you; name your own file with --allowed-signers.
 """
-import base64, hashlib, io, json, os, struct, subprocess, sys, tempfile, zipfile, zlib
+import base64, hashlib, io, json, os, struct, subprocess, sys, tempfile, uuid, zipfile, zlib
 
 found, said = [], []
 
@@ -120,6 +120,31 @@ def root(size, first, known, hashes):
     before = [leaf for leaf in known if leaf[0] < first + left]
     one = root(left, first, before, hashes)
     return sha256(b"\1", one, root(size - left, first + left, known[len(before) :], hashes))
+
+
+def child(run, fingerprint, index):
+    """Returns the id of the child of a step, which follows from the run, the fingerprint of the step and the index."""
+    parts = ("chem", "1", "child", run, fingerprint, str(index))
+    id = bytearray(uuid.UUID(run).bytes[:6] + hashlib.sha256("\0".join(parts).encode()).digest()[:10])
+    id[6], id[8] = id[6] & 0x0F | 0x70, id[8] & 0x3F | 0x80
+    return str(uuid.UUID(bytes=bytes(id)))
+
+
+def check_children(runs):
+    begun = {run: it for run, events in runs.items() for *_, kind, it in events if kind == "flowinitialized"}
+    for run, events in runs.items():
+        started = {}
+        for *_, kind, it in events:
+            if kind == "stepstarted":
+                started[it["step_id"]] = it["fingerprint"]
+            elif kind == "stepfinished" and run in begun:
+                step = next((step for step in begun[run]["definition"]["steps"] if step["id"] == it["step_id"]), {})
+                children = step["params"]["children"] if step.get("uses") == "flow.map" else []
+                for index, expected in enumerate(children):
+                    found = begun.get(child(run, started.get(it["step_id"], ""), index), {})
+                    place = found.get("child_of", {})
+                    if [place.get("parent"), place.get("index"), found.get("definition")] != [run, index, expected["definition"]]:
+                        wrong(f"run {run}", f'child {index} of step {it["step_id"]} is missing or another run')
 
 
 def check_log(files, runs):
@@ -256,6 +281,7 @@ def main(arguments):
             if name.startswith("proof/events/") and name.endswith(".jsonl") and content is not None:
                 runs[name[len("proof/events/") : -len(".jsonl")]] = list(read_events(name, content))
         check_log(files, runs)
+        check_children(runs)
         check_files(files, export, check_artifacts(files, runs, export.get("without_data")))
         with tempfile.NamedTemporaryFile() as own:
             if not signers and files.get("proof/allowed_signers"):

@@ -16,6 +16,7 @@ mod decisions;
 mod depict;
 mod durability;
 mod evidence;
+mod families;
 mod gates;
 mod handover;
 mod harness;

@@ -71,6 +71,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ExportArgs) -> Result<ExitCode
             "file": args.file,
             "bytes": bytes,
             "files": exported.files,
+            "children": exported.children,
             "reused": exported.reused,
             "events": exported.events,
             "artifacts": exported.artifacts,
@@ -78,10 +79,15 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ExportArgs) -> Result<ExitCode
                 .collect::<Vec<_>>(),
         }))?,
         Format::Human => {
-            let others = match exported.reused.len() {
+            let below = match exported.children.len() {
                 0 => String::new(),
-                1 => ", with the run whose results it reused".to_owned(),
-                some => format!(", with the {some} runs whose results it reused"),
+                1 => ", with its child".to_owned(),
+                some => format!(", with the {some} runs below it"),
+            };
+            let others = match exported.reused.len() {
+                0 => below,
+                1 => format!("{below}, with the run whose results it reused"),
+                some => format!("{below}, with the {some} runs whose results it reused"),
             };
             let text = format!(
                 "exported run {flow_id}{others}: {} events and {} artifacts\nwrote {} ({bytes} bytes)\n",

@@ -11,8 +11,9 @@ use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::{runs, signals};
+use crate::event::FlowId;
 use crate::flow::replay;
-use crate::handover::{Unpacked, import, unpack};
+use crate::handover::unpack;
 use crate::step::CancelToken;
 use crate::store::{EventStore, InMemoryEventStore, OpenMode};
 use crate::workbench::{self, Outcome, Tolerances, Verification};
@@ -32,7 +33,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &VerifyArgs) -> Result<ExitCode
     let tolerances = args.tolerance.iter().map(|text| tolerance(text)).collect::<Result<Tolerances, Failure>>()?;
     let exported = tempfile::tempdir()?;
     let (store, flow_id, events) = if audit_file::is_file(&args.run) {
-        let (store, Unpacked { flow_id, events }) = from_file(Path::new(&args.run), exported.path())?;
+        let (store, flow_id) = from_file(Path::new(&args.run), exported.path())?;
+        let events = store.list(flow_id)?;
         (store, flow_id, events)
     } else {
         let store = runs::open_store(shared, OpenMode::Read)?;
@@ -56,11 +58,10 @@ pub(in crate::cli) fn run(shared: &Shared, args: &VerifyArgs) -> Result<ExitCode
 }
 
 /// Puts an exported run into memory, and its files into `directory`. Returns the store and the run.
-fn from_file(file: &Path, directory: &Path) -> Result<(Arc<dyn EventStore>, Unpacked), Failure> {
-    let failed = |error| Failure::of_export(error, file);
+fn from_file(file: &Path, directory: &Path) -> Result<(Arc<dyn EventStore>, FlowId), Failure> {
     let store: Arc<dyn EventStore> = Arc::new(InMemoryEventStore::new());
-    import(file, store.as_ref()).map_err(failed)?;
-    Ok((store, unpack(file, directory).map_err(failed)?))
+    let flow_id = unpack(file, directory, store.as_ref()).map_err(|error| Failure::of_export(error, file))?;
+    Ok((store, flow_id))
 }
 
 fn tolerance(text: &str) -> Result<(String, f64), Failure> {

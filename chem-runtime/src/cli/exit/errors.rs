@@ -82,7 +82,6 @@ impl From<HandoverError> for Failure {
             }
             HandoverError::Unreadable { .. }
             | HandoverError::Indescribable { .. }
-            | HandoverError::HasChildren { .. }
             | HandoverError::WithoutData
             | HandoverError::OtherRun { .. }
             | HandoverError::LaterRelease { .. }

@@ -6,7 +6,8 @@ use super::Checked;
 use crate::event::{FlowEvent, FlowEventKind, OutputRef};
 use crate::fingerprint::{ArtifactHash, ContentHash};
 use crate::handover::contents::{Contents, artifacts_of, files_read, is_described_by, manifest_name};
-use crate::handover::description::describe;
+use crate::handover::description::{describe, is_shard};
+use crate::handover::family::Family;
 use crate::handover::finding::Finding;
 use crate::handover::names;
 use crate::handover::read::Reading;
@@ -34,41 +35,45 @@ impl Checked {
 
     /// Compares the files of the flow with the hashes in the events.
     pub(super) fn check_files(&mut self, contents: &Contents, reading: &Reading, runs: &[Vec<FlowEvent>]) {
-        let own = runs.first().map(Vec::as_slice).unwrap_or_default();
-        let Some(FlowEventKind::FlowInitialized(initialized)) = own.first().map(|event| &event.kind) else { return };
-        let mut read = BTreeSet::new();
-        let mut outputs: Vec<(&str, &OutputRef)> = Vec::new();
-        for event in own {
-            match &event.kind {
-                FlowEventKind::StepStarted(started) => {
-                    let step = initialized.definition.steps.iter().find(|step| step.id == started.step_id);
-                    let files = step.map(|step| files_read(&step.params, started)).unwrap_or_default();
-                    read.extend(files.into_iter().map(|file| (started.step_id.as_str(), file)));
-                }
-                FlowEventKind::StepFinished(it) => {
-                    outputs.extend(it.outputs.iter().map(|out| (it.step_id.as_str(), out)))
-                }
-                FlowEventKind::StepReused(it) => {
-                    outputs.extend(it.outputs.iter().map(|out| (it.step_id.as_str(), out)))
-                }
-                _ => {}
+        let Some(family) = Family::of(runs) else { return };
+        let (mut read, mut outputs, mut expected) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+        for (id, events, initialized) in family.members() {
+            let run = family.name_of(id);
+            match &run {
+                None => drop(expected.insert(manifest_name(initialized))),
+                Some(_) if is_shard(initialized) => {}
+                Some(run) => drop(expected.insert(names::manifest_of_child(run))),
+            }
+            for event in events {
+                let (step, found) = match &event.kind {
+                    FlowEventKind::StepStarted(started) => {
+                        let step = initialized.definition.steps.iter().find(|step| step.id == started.step_id);
+                        let files = step.map(|step| files_read(&step.params, started)).unwrap_or_default();
+                        read.extend(files.into_iter().map(|file| (run.clone(), started.step_id.as_str(), file)));
+                        continue;
+                    }
+                    FlowEventKind::StepFinished(it) => (it.step_id.as_str(), &it.outputs),
+                    FlowEventKind::StepReused(it) => (it.step_id.as_str(), &it.outputs),
+                    _ => continue,
+                };
+                outputs.extend(found.iter().map(|output| (run.clone(), step, output)));
             }
         }
-        let mut expected = BTreeSet::from([manifest_name(initialized)]);
         for file in &contents.export.files {
             let name = format!("{}{}", names::FLOW, file.name);
             let found = reading.listed.get(&name);
             let is_recorded = if file.written {
                 // Without the file, its length is unknown, and with it the hash of the artifact that describes it.
-                let is_it = |(step, output): &&(&str, &OutputRef)| {
-                    *step == file.step
+                let is_it = |(run, step, output): &(Option<String>, &str, &OutputRef)| {
+                    *run == file.run
+                        && *step == file.step
                         && output.name == file.param
                         && found.is_none_or(|found| is_described_by(file, found.bytes, output))
                 };
-                outputs.iter().any(|output| is_it(&output))
+                outputs.iter().any(is_it)
             } else {
                 let known = [file.param.clone(), file.path.clone(), file.sha256.clone()];
-                read.contains(&(file.step.as_str(), known))
+                read.contains(&(file.run.clone(), file.step.as_str(), known))
             };
             if !is_recorded {
                 let reason = format!("no event says that step `{}` read or wrote it", file.step);

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use super::Checked;
 use crate::event::{FlowEvent, FlowEventKind};
 use crate::evidence::{Checkpoint, Digest, RunProof, Witness, root_with, verify_inclusion};
+use crate::fingerprint::canonical_text;
 use crate::flow::replay;
 use crate::handover::contents::Contents;
 use crate::handover::error::HandoverError;
+use crate::handover::family::children_of;
 use crate::handover::finding::Finding;
 use crate::handover::names;
 use crate::handover::read::Reading;
@@ -111,6 +113,39 @@ impl Checked {
                 let (of, at) = (source.flow_id, source.position);
                 let reason = format!("event {at} of run {of} does not have the result that it takes over");
                 self.findings.push(Finding::event(run, position, reason));
+            }
+        }
+    }
+
+    /// Looks for the children of each run, and compares them with what their parent says of them.
+    pub(super) fn check_children(&mut self, runs: &[Vec<FlowEvent>]) {
+        let begun = |events: &Vec<FlowEvent>| match events.first().map(|first| (first.flow_id, &first.kind)) {
+            Some((id, FlowEventKind::FlowInitialized(begun))) => Some((id, begun.clone())),
+            _ => None,
+        };
+        let all: BTreeMap<_, _> = runs.iter().filter_map(begun).collect();
+        for events in runs {
+            let Some(parent) = events.first().map(|first| first.flow_id) else { continue };
+            let finished = |step: &str| {
+                events.iter().find(|event| matches!(&event.kind, FlowEventKind::StepFinished(it) if it.step_id == step))
+            };
+            for (id, step, index, child) in children_of(events) {
+                let reason = match (all.get(&id), finished(&step)) {
+                    (None, None) => continue,
+                    (None, Some(_)) => format!("run {id}, child {index} of step `{step}`, is missing"),
+                    (Some(found), _) => {
+                        let place = found.child_of.as_ref().map(|it| (it.parent, it.step_id.as_str(), it.index));
+                        let is_its_place = place == Some((parent, step.as_str(), index));
+                        let texts = (canonical_text(&child.definition), canonical_text(&found.definition));
+                        let is_its_flow = matches!(texts, (Ok(one), Ok(other)) if one.text == other.text);
+                        if is_its_place && is_its_flow {
+                            continue;
+                        }
+                        format!("run {id} is not child {index} of step `{step}`, whose id it has")
+                    }
+                };
+                let position = finished(&step).map_or(0, |event| event.position);
+                self.findings.push(Finding::event(parent.to_string(), position, reason));
             }
         }
     }

@@ -154,6 +154,7 @@ pub(super) fn check_reading(
         // What contradicts an event that was changed is not worth naming.
         if checked.findings.iter().all(|it| !matches!(it.subject, Subject::Event { .. } | Subject::Proof)) {
             checked.check_results(events);
+            checked.check_children(events);
             checked.check_artifacts(contents, reading, events);
             checked.check_files(contents, reading, events);
             checked.check_descriptions(contents, reading, events);

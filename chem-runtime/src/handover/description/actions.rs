@@ -225,7 +225,7 @@ impl Stepped<'_> {
             objects.insert(value.id);
         }
         let read = |file: &&FlowFile| !file.written && file.step == self.step.recorded.id;
-        for file in self.files.contents.export.files.iter().filter(read) {
+        for file in self.files.contents.export.files.iter().filter(|file| file.run.is_none()).filter(read) {
             let value = self.files.flow_file(graph, file);
             let target = port_id(self.step, "in", &file.param);
             self.port(graph, tool, "input", &target, &file.param, &value);

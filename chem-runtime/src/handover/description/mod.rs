@@ -16,12 +16,14 @@ use std::collections::BTreeMap;
 
 use facts::RunFacts;
 
-use super::contents::{Contents, manifest_name, relocated};
+use super::contents::{Contents, manifest_name};
 use super::error::HandoverError;
+use super::family::Family;
 use super::names;
-use crate::event::FlowEvent;
+use crate::event::{FlowEvent, FlowInitialized};
 use crate::fingerprint::ContentHash;
 use crate::manifest::{manifest_of_run, to_yaml};
+use crate::step::shard_step::SHARD_STEP;
 
 /// The size and hash of a file in the export.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,14 +47,23 @@ pub(super) fn describe(
 ) -> Result<Vec<(String, String)>, HandoverError> {
     let facts = RunFacts::of(contents, events)?;
     let indescribable = |reason: String| HandoverError::Indescribable { flow_id: facts.flow_id, reason };
-    let moved = relocated(&facts.initialized, &contents.export.files);
-    let manifest = manifest_of_run(&moved).map_err(|error| indescribable(error.to_string()))?;
-    let manifest = to_yaml(&manifest).map_err(|error| indescribable(error.to_string()))?;
-    let mut texts = vec![
-        (manifest_name(&facts.initialized), format!("# Repeats run {}, from its log.\n{manifest}", facts.flow_id)),
-        (names::README.to_owned(), readme::readme(contents, &facts)),
-        (names::VERIFIER.to_owned(), VERIFIER.to_owned()),
-    ];
+    let family = Family::of(events).ok_or_else(|| indescribable("it has no events".to_owned()))?;
+    let (mut texts, mut below) = (Vec::new(), 0);
+    for (id, _, begun) in family.members() {
+        let moved = family.relocated(id, begun, &contents.export.files);
+        let (name, manifest) = match family.name_of(id) {
+            None => (manifest_name(begun), manifest_of_run(&moved)),
+            // The rows of a shard are in the log alone.
+            Some(_) if is_shard(&moved) => continue,
+            Some(run) => (names::manifest_of_child(&run), manifest_of_run(&moved)),
+        };
+        below += usize::from(id != facts.flow_id);
+        let manifest = manifest.map_err(|error| indescribable(error.to_string()))?;
+        let manifest = to_yaml(&manifest).map_err(|error| indescribable(error.to_string()))?;
+        texts.push((name, format!("# Repeats run {id}, from its log.\n{manifest}")));
+    }
+    texts.push((names::README.to_owned(), readme::readme(contents, &facts, below)));
+    texts.push((names::VERIFIER.to_owned(), VERIFIER.to_owned()));
     let mut listed = listed.clone();
     for (name, text) in &texts {
         let (bytes, sha256) = (text.len() as u64, ContentHash::of(text.as_bytes()).to_string());
@@ -60,4 +71,9 @@ pub(super) fn describe(
     }
     texts.push((names::METADATA.to_owned(), metadata::metadata(contents, &facts, &listed)));
     Ok(texts)
+}
+
+/// Returns whether a run works on a shard.
+pub(super) fn is_shard(begun: &FlowInitialized) -> bool {
+    begun.definition.steps.iter().any(|step| step.uses == SHARD_STEP)
 }

@@ -81,7 +81,8 @@ impl Files<'_> {
 
     /// Returns the file that the output of a step describes.
     pub(super) fn written(&self, step: &str, output: &OutputRef) -> Option<&FlowFile> {
-        let is_it = |file: &&FlowFile| file.written && file.step == step && file.param == output.name;
+        let is_it =
+            |file: &&FlowFile| file.run.is_none() && file.written && file.step == step && file.param == output.name;
         self.contents.export.files.iter().find(is_it)
     }
 }

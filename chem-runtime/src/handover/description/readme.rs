@@ -4,8 +4,8 @@ use super::facts::RunFacts;
 use crate::handover::contents::{Contents, manifest_name};
 use crate::handover::names;
 
-/// Returns the page: what the export is, what is in it, and how to check it.
-pub(super) fn readme(contents: &Contents, facts: &RunFacts) -> String {
+/// Returns the page: what the export is, what is in it, and how to check it. `below` is the number of children with a manifest.
+pub(super) fn readme(contents: &Contents, facts: &RunFacts, below: usize) -> String {
     let initialized = &facts.initialized;
     // The page is Markdown: a name or a description may have anything.
     let plain = |text: &str| text.escape_debug().to_string();
@@ -29,7 +29,7 @@ pub(super) fn readme(contents: &Contents, facts: &RunFacts) -> String {
          | `{}` | the manifest: `chem run` repeats the run |\n\
          | `{}` | the files that the manifest names, where it expects them |\n\
          | `{}` | the outputs of the steps, named by their hashes: the kind, and the content as JSON |\n\
-         | `proof/events/` | the events of the run, and of the runs whose results it reused |\n\
+         | `proof/events/` | the events of the run, of its children, and of the runs whose results they reused |\n\
          | `{}`, `{}` | the root of the log, and the hashes that lead from the events to it |\n\
          | `proof/attestations/` | what people have stated about the run, with their signatures |\n\
          | `{}` | the SHA-256 of every file, for `sha256sum -c` |\n\
@@ -42,6 +42,13 @@ pub(super) fn readme(contents: &Contents, facts: &RunFacts) -> String {
         names::SUMS,
         names::METADATA,
     ));
+    if below > 0 {
+        text.push_str(&format!(
+            "The run has children: runs of its own, {below} in all, of which each has a manifest as well, named by the id of \
+             the run. A manifest that `{}` names in turn is not part of the log, and not in the export.\n\n",
+            manifest_name(initialized)
+        ));
+    }
     let omitted: Vec<&str> =
         contents.export.files.iter().filter(|file| file.omitted.is_some()).map(|file| file.path.as_str()).collect();
     if contents.export.without_data {
