@@ -174,7 +174,7 @@ impl ChildRuns {
     /// # Errors
     /// Fails if the lease cannot be read.
     pub(super) fn is_held(&self, index: usize) -> Result<bool, PersistenceError> {
-        let flow_id = child_id(self.children.parent, &self.children.step, index);
+        let flow_id = self.children.id(index);
         Ok(self.children.store.lease_holder(flow_id)?.is_some())
     }
 
@@ -194,7 +194,7 @@ impl ChildRuns {
     }
 
     /// Returns an engine for the child at `index`.
-    fn engine(&self, index: usize, cancel: &CancelToken) -> Result<FlowEngine, StepError> {
+    pub(super) fn engine(&self, index: usize, cancel: &CancelToken) -> Result<FlowEngine, StepError> {
         let RecordedChildren { flows, store, .. } = &self.children;
         let mut builder = FlowEngine::on(store.clone());
         builder.place = RunPlace { child_of: Some(self.children.child_of(index)), ..self.place.clone() };
@@ -252,6 +252,16 @@ impl RecordedChildren {
         self.flows.count()
     }
 
+    /// Returns the id of the child at `index`.
+    pub(super) fn id(&self, index: usize) -> FlowId {
+        child_id(self.parent, &self.step, index)
+    }
+
+    /// Returns the flows of the children.
+    pub(super) fn flows(&self) -> &ChildFlows {
+        &self.flows
+    }
+
     fn child_of(&self, index: usize) -> ChildOf {
         let (step_id, step_index) = (self.step.step_id.clone(), self.step.step_index);
         ChildOf { given: self.flows.given(index), index, parent: self.parent, step_id, step_index }
@@ -259,7 +269,7 @@ impl RecordedChildren {
 
     /// Reads the log of the child at `index` and its state, and checks that it is that child.
     pub(crate) fn child(&self, index: usize) -> Result<(FlowInstance, Vec<FlowEvent>), StepError> {
-        let flow_id = child_id(self.parent, &self.step, index);
+        let flow_id = self.id(index);
         let events = self.store.list(flow_id)?;
         let instance = replay(flow_id, &events)?;
         if let Some(begun) = instance.initialized() {

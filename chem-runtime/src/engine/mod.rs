@@ -19,6 +19,7 @@ mod gate;
 mod gather;
 mod handle;
 mod meter;
+mod nested;
 mod observer;
 mod repeat;
 mod results;

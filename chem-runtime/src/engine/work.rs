@@ -14,6 +14,7 @@ use super::clock::wait_until;
 use super::{CoreEngineError, FlowEngine};
 use crate::event::{FlowId, Resources};
 use crate::flow::{FlowInstance, FlowStep, StepStatus};
+use crate::step::children::ChildEnd;
 use crate::step::workers::workers;
 use crate::step::{CancelToken, StepError};
 
@@ -315,16 +316,23 @@ impl Shift<'_> {
         match self.children.run(index, self.cancel)? {
             Ran::Before(_) => drop(self.state().ended.insert(index)),
             Ran::Now(end) => {
-                let mut state = self.state();
-                state.ended.insert(index);
-                match end.result {
-                    Ok(_) => state.completed.push(end.flow_id),
-                    Err(_) => state.failed.push(end.flow_id),
-                }
+                self.state().ended.insert(index);
+                self.note(end);
             }
-            Ran::Held => {}
+            Ran::Held => {
+                let ends = self.children.help(index, self.cancel, &|| self.is_over())?;
+                ends.into_iter().for_each(|end| self.note(end));
+            }
         }
         Ok(())
+    }
+
+    fn note(&self, end: ChildEnd) {
+        let mut state = self.state();
+        match end.result {
+            Ok(_) => state.completed.push(end.flow_id),
+            Err(_) => state.failed.push(end.flow_id),
+        }
     }
 
     fn is_over(&self) -> bool {

@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use super::facts::{StepFacts, step_of};
+use crate::step::children::MAP_STEP;
 use crate::step::{Expression, InputFile};
 
 /// The number of characters of a value in text output; JSON contains the whole value.
@@ -38,6 +39,13 @@ pub enum Difference {
         before: Option<Value>,
         /// The later value; `None` if it is absent.
         after: Option<Value>,
+    },
+    /// A child of a step with `map:` is new, or gone. What differs in a child that both have is a parameter.
+    Child {
+        /// What distinguishes the child from the others, such as `max_weight=300`.
+        label: String,
+        /// Whether it is new; otherwise it is gone.
+        is_new: bool,
     },
     /// The content of an input file differs.
     File {
@@ -92,6 +100,7 @@ impl Difference {
             Self::StepType { .. } => "step_type",
             Self::Version { .. } => "version",
             Self::Parameter { .. } => "parameter",
+            Self::Child { .. } => "child",
             Self::File { .. } => "file",
             Self::Wiring { .. } => "wiring",
             Self::Upstream { .. } => "upstream",
@@ -109,6 +118,7 @@ impl Difference {
             Self::StepType { before, after } => (None, json!(before), json!(after)),
             Self::Version { before, after } => (None, json!(before), json!(after)),
             Self::Parameter { name, before, after } => (Some(name), json!(before), json!(after)),
+            Self::Child { label, is_new } => (Some(label), json!(!is_new), json!(is_new)),
             Self::File { name, before, after } => (Some(name), json!(before.sha256), json!(after.sha256)),
             Self::Wiring { port, before, after } => (Some(port), json!(before), json!(after)),
             Self::Upstream { port, step, .. } => (Some(port), Value::Null, json!(step)),
@@ -144,6 +154,8 @@ impl fmt::Display for Difference {
             Self::Parameter { name, before, after } => {
                 write!(f, "parameter {name} {} → {}", shortened(before.as_ref()), shortened(after.as_ref()))
             }
+            Self::Child { label, is_new: true } => write!(f, "child {label} is new"),
+            Self::Child { label, is_new: false } => write!(f, "child {label} is gone"),
             Self::File { name, before, after } => {
                 let (was, is) = (short(&before.sha256), short(&after.sha256));
                 match (&before.path, &after.path) {
@@ -176,7 +188,13 @@ pub fn differences(before: &StepFacts, after: &StepFacts) -> Vec<Difference> {
         found.push(Difference::Version { before: before.version, after: after.version });
     }
     let written = |name: &str| Written { before: before.written.get(name), after: after.written.get(name) };
-    members("", &before.params, &after.params, written, &mut found);
+    if [&before.uses, &after.uses].iter().all(|uses| *uses == MAP_STEP) {
+        let (mut was, mut is) = (before.params.clone(), after.params.clone());
+        children(was.remove("children").as_ref(), is.remove("children").as_ref(), &mut found);
+        members("", &was, &is, written, &mut found);
+    } else {
+        members("", &before.params, &after.params, written, &mut found);
+    }
     let mut history = false;
     let ports: BTreeSet<&String> = before.inputs.keys().chain(after.inputs.keys()).collect();
     for port in ports {
@@ -203,6 +221,37 @@ pub fn differences(before: &StepFacts, after: &StepFacts) -> Vec<Difference> {
         found.push(Difference::History);
     }
     found
+}
+
+/// Compares the children of a step by what they are given.
+fn children(before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Difference>) {
+    let none = Map::new();
+    let [was, is] = [before, after].map(|children| children.and_then(Value::as_object).unwrap_or(&none));
+    let labels: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+    let mut moved = Vec::new();
+    for label in labels {
+        let (Some(before), Some(after)) = (was.get(label), is.get(label)) else {
+            found.push(Difference::Child { label: label.clone(), is_new: is.contains_key(label) });
+            continue;
+        };
+        let mut inner = Vec::new();
+        values(format!("children.{label}"), Some(before), Some(after), Written::default(), &mut inner);
+        // A child that comes before another or is gone moves those after it.
+        let is_index = |difference: &Difference| matches!(difference, Difference::Parameter { name, .. } if *name == format!("children.{label}.index"));
+        let (indices, others): (Vec<_>, Vec<_>) = inner.into_iter().partition(is_index);
+        let within = format!("children.{label}.");
+        found.extend(others.into_iter().map(|difference| match difference {
+            // The parameter of an expression has a name of its own.
+            Difference::Parameter { name, before, after } if !name.starts_with(&within) => {
+                Difference::Parameter { name: format!("{within}params.{name}"), before, after }
+            }
+            other => other,
+        }));
+        moved.extend(indices);
+    }
+    if found.is_empty() {
+        found.append(&mut moved);
+    }
 }
 
 /// Returns the flow parameters that differ.

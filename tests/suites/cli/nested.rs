@@ -183,3 +183,78 @@ fn a_flow_that_would_run_itself_is_refused() {
     let refused = place.chem(&["check", "own.yaml"]).expect(2);
     assert!(refused.stdout.contains("`own.yaml` is this manifest, which would run itself"), "{}", refused.stdout);
 }
+
+#[test]
+fn a_worker_of_the_root_helps_with_the_children_of_a_child_that_another_process_runs() {
+    let place = Place::new();
+    let family =
+        FAMILY.replace("over: { text: [a, b] }", "over: { text: [a] }").replace("[x, y]", "[u, v, w, x, y, z]");
+    place.write("slow.yaml", SLOW).write("family.yaml", &family);
+    let expected = json_of(&place, &["run", "family.yaml", "--set", "wait=1"]);
+    let mut parent = place.spawn(&["run", "family.yaml", "--set", "wait=700", "-q"]);
+    while std::fs::read_to_string(place.path().join("ran-av.txt")).unwrap_or_default().lines().count() < 2 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let worked = json_of(&place, &["work", "@last"]);
+    assert!(parent.wait().unwrap().success());
+    let run = place.show("@last");
+    let child = &run["children"][0];
+    let grandchildren = place.show(id(child))["children"].as_array().unwrap().clone();
+    let by_worker = worked["completed"].as_array().unwrap();
+    assert!(!by_worker.is_empty() && by_worker.len() < 6, "{worked}");
+    assert!(by_worker.iter().all(|id| grandchildren.iter().any(|run| run["flow_id"] == *id)), "{worked}");
+    let table = |run: &Value| run["steps"][0]["outputs"][0]["kind"].clone();
+    assert_eq!(table(&run), table(&expected));
+    // No step of a grandchild has run twice: once before with another wait, and once here.
+    for text in ["au", "av", "aw", "ax", "ay", "az"] {
+        let ran = std::fs::read_to_string(place.path().join(format!("ran-{text}.txt"))).unwrap();
+        assert_eq!(ran.lines().count(), 2, "{text}");
+    }
+}
+
+#[test]
+fn a_tree_of_runs_counts_families() {
+    let place = Place::new();
+    place.write("slow.yaml", SLOW).write("family.yaml", FAMILY).write("letters.yaml", LETTERS);
+    json_of(&place, &["run", "family.yaml"]);
+    let newer = json_of(&place, &["run", "family.yaml", "--set", "wait=1"]);
+    let tree = |limit: &str, before: &[&str]| {
+        json_of(&place, &[&["ls", "--tree", "--limit", limit], before].concat()).as_array().unwrap().clone()
+    };
+    let newest = tree("1", &[]);
+    assert_eq!((newest.len(), id(&newest[0])), (7, id(&newer)));
+    let older = tree("1", &["--before", id(&newer)]);
+    assert_eq!(older.len(), 7);
+    assert!(older.iter().all(|run| newest.iter().all(|other| id(run) != id(other))));
+    assert_eq!(tree("2", &[]).len(), 14);
+}
+
+#[test]
+fn a_plan_says_which_children_are_new_or_changed() {
+    let place = Place::new();
+    let mapped = |values: &str, least: &str| {
+        format!(
+            "flow: mapped\nsteps:\n  - id: sweep\n    map:\n      params: {{ least: {least} }}\n      \
+             over: {{ most: {values} }}\n      steps:\n        \
+             - {{ id: read, uses: table.read, with: {{ path: data.csv }} }}\n        \
+             - {{ id: keep, uses: table.filter, with: {{ where: n >= params.least && n <= params.most }} }}\n"
+        )
+    };
+    place.write("data.csv", "n\n1\n2\n3\n").write("mapped.yaml", &mapped("[2, 3]", "1"));
+    json_of(&place, &["run", "mapped.yaml"]);
+    let plan = || place.chem(&["plan", "mapped.yaml"]).expect(0).stdout;
+    // A value before the others moves them, which is no change.
+    place.write("mapped.yaml", &mapped("[1, 3]", "1"));
+    let text = plan();
+    let row = |text: &str, label: &str| {
+        text.lines().find(|line| line.starts_with("sweep/") && line.contains(label)).unwrap_or_default().to_owned()
+    };
+    assert!(text.contains("child most=1 is new") && text.contains("child most=2 is gone"), "{text}");
+    assert!(row(&text, "most=1").contains("new") && row(&text, "most=3").contains("unchanged"), "{text}");
+    assert!(!text.contains("definition") && !text.contains("index"), "{text}");
+    // The same parameter of all children.
+    place.write("mapped.yaml", &mapped("[2, 3]", "2"));
+    let text = plan();
+    assert!(text.contains("children.most=2.params.least 1 → 2"), "{text}");
+    assert!(row(&text, "most=2").contains("changed") && !text.contains("unchanged"), "{text}");
+}

@@ -17,12 +17,12 @@ use crate::cli::args::{Format, Shared};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::output::{self, BOLD, DIM, Table};
 use crate::cli::runs;
-use crate::event::{BranchCreated, ChildOf, FlowEventKind, FlowId};
-use crate::flow::FlowStatus;
+use crate::event::{BranchCreated, ChildOf, FlowEventKind, FlowId, event_variants};
+use crate::flow::{FlowStatus, replay};
 use crate::report::{mark_running, seconds, summary_json};
-use crate::step::children::label;
+use crate::step::children::{MAP_STEP, label};
 use crate::store::{ErrorClass, EventStore, FlowSummary, Holder, OpenMode, PersistenceError, RunFilter};
-use crate::workbench::{ListedRun, Listing, RunQuery, RunStatus, list_runs};
+use crate::workbench::{ListedRun, Listing, RunQuery, RunStatus, children, list_runs};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LsArgs {
@@ -44,7 +44,7 @@ pub(in crate::cli) struct LsArgs {
     /// List only runs that began before this run, which is named by its id or the beginning of its id.
     #[arg(long, value_name = "ID")]
     pub before: Option<String>,
-    /// List at most this many runs: the newest of those that match.
+    /// List at most this many runs: the newest of those that match. With `--tree`, children do not count.
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     pub limit: usize,
     /// List all runs that match.
@@ -53,6 +53,17 @@ pub(in crate::cli) struct LsArgs {
 }
 
 impl LsArgs {
+    /// Returns whether the runs that a person began are chosen, and all of their children are listed with them. Otherwise, children
+    /// are chosen like other runs.
+    fn by_family(&self) -> bool {
+        self.tree
+            && !self.all
+            && self.flow.is_none()
+            && self.status.is_none()
+            && self.since.is_none()
+            && self.until.is_none()
+    }
+
     /// Returns whether there may be runs that do not match.
     pub(in crate::cli) fn is_narrowed(&self) -> bool {
         self.flow.is_some()
@@ -94,10 +105,14 @@ pub(in crate::cli) fn run(shared: &Shared, args: &LsArgs) -> Result<ExitCode, Fa
     let hidden = Cell::new(0);
     let Listing { runs, next, mut unreadable } = list(store.as_ref(), args, shared.format, &hidden)?;
     let mut rows: Vec<Row> = runs.into_iter().rev().map(Row::new).collect();
+    if args.by_family() {
+        rows = with_children(store.as_ref(), rows, shared.format, &mut unreadable)?;
+    }
     if args.tree {
         rows = families(store.as_ref(), rows, &mut unreadable)?;
     }
-    let oldest = rows.iter().min_by_key(|row| row.began_with).map(|row| row.flow_id);
+    let is_listed = |row: &&Row| !args.by_family() || row.child_of.is_none();
+    let oldest = rows.iter().filter(is_listed).min_by_key(|row| row.began_with).map(|row| row.flow_id);
     if shared.format == Format::Json {
         output::print_json(&rows.into_iter().map(Row::into_json).collect())?;
     } else if rows.is_empty() {
@@ -147,8 +162,8 @@ fn list(store: &dyn EventStore, args: &LsArgs, format: Format, hidden: &Cell<usi
     let limit = if args.all { usize::MAX } else { args.limit };
     let query = RunQuery { filter, status: args.status, before, limit, most_read: usize::MAX };
     let is_listed = |run: &FlowSummary| {
-        let is_listed = args.tree || run.child_of().is_none();
-        hidden.set(hidden.get() + usize::from(!is_listed));
+        let is_listed = (args.tree && !args.by_family()) || run.child_of().is_none();
+        hidden.set(hidden.get() + usize::from(!is_listed && !args.tree));
         is_listed
     };
     Ok(list_runs(store, &query, is_listed)?)
@@ -192,10 +207,18 @@ struct Row {
     child_of: Option<ChildOf>,
     /// The lease holder, if another process runs it.
     holder: Option<Holder>,
+    /// Whether steps of it have children.
+    has_children: bool,
 }
 
 impl Row {
     fn new(ListedRun { summary: flow, holder }: ListedRun) -> Self {
+        let has_children = match &flow.first.kind {
+            FlowEventKind::FlowInitialized(begun) => {
+                begun.definition.steps.iter().any(|step| step.uses == MAP_STEP || step.shards.is_some())
+            }
+            _ => false,
+        };
         let until = if holder.is_some() { Timestamp::now() } else { flow.last.ts };
         Self {
             flow_id: flow.flow_id(),
@@ -210,6 +233,7 @@ impl Row {
             branch: None,
             child_of: flow.child_of().cloned(),
             holder,
+            has_children,
         }
     }
 
@@ -226,6 +250,46 @@ impl Row {
         }
         object
     }
+}
+
+/// Adds to each run the runs below it: its children, theirs, and so on.
+fn with_children(
+    store: &dyn EventStore,
+    listed: Vec<Row>,
+    format: Format,
+    unreadable: &mut Vec<PersistenceError>,
+) -> Result<Vec<Row>, Failure> {
+    let (mut rows, mut open) = (Vec::new(), listed);
+    while let Some(row) = open.pop() {
+        if row.has_children {
+            let events = match store.list(row.flow_id) {
+                Err(error) if error.class() == ErrorClass::Corrupt => {
+                    unreadable.push(error);
+                    rows.push(row);
+                    continue;
+                }
+                events => events?,
+            };
+            let begun = children(store, &replay(row.flow_id, &events)?)?;
+            for child in begun.into_iter().filter(|child| child.status.is_some()) {
+                let events = match store.list(child.flow_id) {
+                    Err(error) if error.class() == ErrorClass::Corrupt => {
+                        unreadable.push(error);
+                        continue;
+                    }
+                    events => events?,
+                };
+                let letters = (format == Format::Json).then(|| event_variants(&events));
+                if let (Some(first), Some(last)) = (events.first().cloned(), events.last().cloned()) {
+                    let summary = FlowSummary { first, last, event_variants: letters };
+                    open.push(Row::new(ListedRun { summary, holder: child.holder }));
+                }
+            }
+        }
+        rows.push(row);
+    }
+    rows.sort_by_key(|row| row.began_with);
+    Ok(rows)
 }
 
 /// Orders the runs so that each branch and each child follows the run it comes from. A run whose origin cannot be read counts as no branch.

@@ -10,10 +10,15 @@ use crate::cli::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::cli::progress::code_changed;
 use crate::cli::runs;
 use crate::step::Files;
+use crate::step::children::MAP_STEP;
 use crate::store::{EventStore, InMemoryEventStore};
 use crate::workbench::{
-    self, Action, Origin, Plan, PlannedParam, PlannedStep, ReusedFrom, TakesOver, to_dot, to_mermaid,
+    self, Action, Difference, Origin, Plan, PlannedParam, PlannedStep, Reason, ReusedFrom, TakesOver, to_dot,
+    to_mermaid,
 };
+
+/// The most reasons of a step that are printed.
+const MOST_REASONS: usize = 5;
 
 pub(in crate::cli) fn run(shared: &Shared, args: &FlowArgs) -> Result<ExitCode, Failure> {
     let checked = args.check(shared)?;
@@ -61,7 +66,13 @@ fn render(plan: &Plan) -> String {
             Action::Fail { .. } => BAD,
             Action::NotReached => DIM,
         };
-        let mut why = step.action.reasons().join("; ");
+        let mut reasons = step.action.reasons();
+        let more = reasons.len().saturating_sub(MOST_REASONS);
+        if more > 1 {
+            reasons.truncate(MOST_REASONS);
+            reasons.push(format!("and {more} more"));
+        }
+        let mut why = reasons.join("; ");
         if let Action::Run { unless_known, unless_done_by, .. } = &step.action {
             if !unless_known.is_empty() {
                 why.push_str(&format!(" (reused if the output of {} is already known)", unless_known.join(" and ")));
@@ -99,7 +110,10 @@ fn render(plan: &Plan) -> String {
         params.row(row("", param));
     }
     for step in &plan.steps {
-        for param in &step.params {
+        // The table of the children has the flows.
+        let is_shown =
+            |param: &&PlannedParam| step.uses != MAP_STEP || !["children", "steps"].contains(&param.name.as_str());
+        for param in step.params.iter().filter(is_shown) {
             params.row(row(&format!("{}.", step.id), param));
         }
     }
@@ -110,7 +124,11 @@ fn render(plan: &Plan) -> String {
 
 /// Returns the table of the children of a step.
 fn children(step: &PlannedStep) -> String {
-    let mut table = Table::new(&["child", "given", "to run", "to reuse"]);
+    let because: &[Reason] = match &step.action {
+        Action::Run { because, .. } => because,
+        _ => &[],
+    };
+    let mut table = Table::new(&["child", "given", "", "to run", "to reuse"]);
     for (index, child) in step.children.iter().enumerate() {
         let named = |name: &str| {
             let steps = child.plan.steps.iter().filter(|step| step.action.name() == name);
@@ -119,11 +137,30 @@ fn children(step: &PlannedStep) -> String {
         table.row([
             (BOLD, format!("{}/{index}", step.id)),
             (anstyle::Style::new(), child.label.clone()),
+            (DIM, change(&child.label, because).to_owned()),
             (ODD, named("run")),
             (GOOD, named("reuse")),
         ]);
     }
     table.render() + "a child also reuses what a child before it has done\n"
+}
+
+/// Returns how a child compares with that of the earlier run to which the plan compares the step, which runs for these reasons.
+fn change(label: &str, because: &[Reason]) -> &'static str {
+    let within = format!("children.{label}.");
+    let is_changed = |difference: &Difference| match difference {
+        Difference::Parameter { name, .. } | Difference::File { name, .. } => name.starts_with(&within),
+        _ => false,
+    };
+    for reason in because {
+        match reason {
+            Reason::Differs(Difference::New) => return "new",
+            Reason::Differs(Difference::Child { label: of, is_new: true }) if of == label => return "new",
+            Reason::Differs(difference) if is_changed(difference) => return "changed",
+            _ => {}
+        }
+    }
+    "unchanged"
 }
 
 /// Describes how many rows a step takes over, and from where.
