@@ -17,9 +17,9 @@ use crate::event::{
     ChildOf, FlowEvent, FlowEventKind, FlowId, FlowStatus, RecordedDefinition, Resources, StepPolicy, StepStarted,
 };
 use crate::fingerprint::canonical_text;
-use crate::flow::{FlowDefinition, FlowInstance, StepState, StepStatus, replay};
+use crate::flow::{FlowDefinition, FlowInstance, StepState, StepStatus, replay, step_types_of};
 use crate::step::children::{Advance, ChildEnd, ChildFailure, Children, MapParams, label};
-use crate::step::{CancelToken, Registry, StepError};
+use crate::step::{CancelToken, Files, Registry, StepError};
 use crate::store::{ErrorClass, EventStore, PersistenceError};
 
 /// Why a failed child is tried again, for its log.
@@ -67,11 +67,16 @@ impl ChildFlows {
         }
     }
 
-    fn definition(&self, index: usize) -> Result<FlowDefinition, StepError> {
+    /// Returns the flow of the child at `index`, with the modules below `base`, the directory of the run. `files` are those of the run.
+    fn definition(&self, index: usize, base: &Path, files: &Files) -> Result<FlowDefinition, StepError> {
         match self {
             Self::Map(params) => {
                 let child = &params.children[index];
-                Ok(FlowDefinition::from_recorded(&child.flow, &child.definition, Registry::linked()?)?)
+                if child.definition.step_sources.is_some() {
+                    files.check_program("python")?;
+                }
+                let types = step_types_of(&child.definition, &params.directory_in(base), Registry::linked()?)?;
+                Ok(FlowDefinition::from_recorded(&child.flow, &child.definition, &types)?)
             }
             Self::Shards(shards) => shards.definition(index),
         }
@@ -199,10 +204,10 @@ impl ChildRuns {
         let mut builder = FlowEngine::on(store.clone());
         builder.place = RunPlace { child_of: Some(self.children.child_of(index)), ..self.place.clone() };
         let mut reuse = self.reuse.clone();
+        let base = self.place.directory.clone().unwrap_or_else(|| PathBuf::from("."));
         match flows {
             ChildFlows::Map(params) => {
                 let below = |directory: &PathBuf| params.directory_in(directory);
-                let base = self.place.directory.clone().unwrap_or_else(|| PathBuf::from("."));
                 builder.place.directory = Some(below(&base));
                 builder.place.outputs = self.place.outputs.as_ref().map(below);
                 builder.place.manifest =
@@ -214,7 +219,11 @@ impl ChildRuns {
             }
         }
         builder.clock = self.clock.clone();
-        Ok(builder.cancel_token(cancel.clone()).reuse(reuse).definition(flows.definition(index)?))
+        Ok(builder.cancel_token(cancel.clone()).reuse(reuse).definition(flows.definition(
+            index,
+            &base,
+            &self.place.files(),
+        )?))
     }
 
     /// Returns the children as the log has them.

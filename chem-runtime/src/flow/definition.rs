@@ -347,9 +347,21 @@ pub(crate) fn step_types_in<'r>(
     initialized: &FlowInitialized,
     registry: &'r Registry,
 ) -> Result<Cow<'r, Registry>, FlowDefinitionError> {
-    let Some(sources) = &initialized.definition.step_sources else { return Ok(Cow::Borrowed(registry)) };
     let recorded = || Path::new(initialized.environment.directory.as_deref().unwrap_or("."));
-    let (registry, problems) = registry.with_sources(sources, directory.unwrap_or_else(recorded));
+    step_types_of(&initialized.definition, directory.unwrap_or_else(recorded), registry)
+}
+
+/// Returns `registry` with the step types that the modules of `definition`, in `directory`, define.
+///
+/// # Errors
+/// Fails like [`step_types`].
+pub(crate) fn step_types_of<'r>(
+    definition: &RecordedDefinition,
+    directory: &Path,
+    registry: &'r Registry,
+) -> Result<Cow<'r, Registry>, FlowDefinitionError> {
+    let Some(sources) = &definition.step_sources else { return Ok(Cow::Borrowed(registry)) };
+    let (registry, problems) = registry.with_sources(sources, directory);
     match problems.into_iter().next() {
         Some(problem) => {
             let module = problem.module.and_then(|module| sources.from.get(module)).cloned();

@@ -203,6 +203,7 @@ impl FlowCheck<'_> {
             findings: &mut findings,
             files: FilesSoFar::default(),
             columns: ColumnsSoFar::new(steps, &wired.outputs),
+            sources,
             flow: self,
         };
         for ((step, registration), feeds) in steps.iter().zip(found).zip(&wired.feeds) {

@@ -114,7 +114,7 @@ impl Files {
     }
 
     /// Returns the directory at which relative paths start.
-    pub(super) fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 

@@ -4,6 +4,7 @@
 //! unless `CHEM_REQUIRE_PYTHON=1` requires it.
 
 mod checks;
+mod children;
 mod deaths;
 mod ends;
 mod environment;

@@ -9,7 +9,7 @@ mod problems;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use chem_manifest::authored::AuthoredStep;
+use chem_manifest::authored::{AuthoredStep, StepSources};
 use chem_manifest::params::Params;
 use chem_manifest::yaml::{Node, NodeValue};
 use chem_manifest::{Findings, Source};
@@ -34,6 +34,8 @@ pub(super) struct Binder<'a> {
     pub(super) findings: &'a mut Findings,
     pub(super) files: FilesSoFar,
     pub(super) columns: ColumnsSoFar<'a>,
+    /// The modules that the manifest names.
+    pub(super) sources: &'a StepSources,
     /// The flow of the steps.
     pub(super) flow: &'a FlowCheck<'a>,
 }

@@ -22,7 +22,7 @@ use super::port::{ANY_KIND, MAIN_OUTPUT, OutputSpec};
 use super::registry::{Registry, StepRegistration, UnlistedStep};
 use super::typed::StepSpec;
 use crate::artifact::{ArtifactValue as _, Table};
-use crate::event::StepKind;
+use crate::event::{StepKind, StepSources};
 use crate::fingerprint::canonical_json;
 
 static SPEC: StepSpec = StepSpec {
@@ -133,12 +133,22 @@ impl StepDefinition for MapStep {
 
     fn identity(&self, files: &Files) -> Result<Map<String, Value>, StepError> {
         let files = self.params.files_in(files);
-        let registry = Registry::linked()?;
+        let linked = Registry::linked()?;
+        let mut types: Option<(&StepSources, Registry)> = None;
         // Most steps are the same in all children, and a step that reads a file hashes it.
         let mut known: HashMap<String, Value> = HashMap::new();
         let mut children = Map::new();
         for (index, child) in self.params.children.iter().enumerate() {
             let mut steps = Map::new();
+            if let Some(sources) = child.definition.step_sources.as_ref()
+                && types.as_ref().is_none_or(|(known, _)| *known != sources)
+            {
+                types = Some((sources, described(linked, sources, &files)?));
+            }
+            let registry = match (&child.definition.step_sources, &types) {
+                (Some(_), Some((_, types))) => types,
+                _ => linked,
+            };
             for step in &child.definition.steps {
                 let (id, uses, version) = (&step.id, &step.uses, step.version);
                 let key = canonical_json(&json!([uses, version, step.params]))?;
@@ -191,6 +201,10 @@ impl StepDefinition for MapStep {
 /// Returns whether a run with this child may be reused without a look at the child: all of its steps may, and none leaves a
 /// file, which could have changed since.
 fn is_pure(child: &ChildFlow) -> bool {
+    // What a module computes is looked up by itself.
+    if child.definition.step_sources.is_some() {
+        return false;
+    }
     let Ok(registry) = Registry::linked() else { return false };
     let is_pure = |step: Box<dyn StepDefinition>| {
         let outputs = step.outputs();
@@ -198,6 +212,18 @@ fn is_pure(child: &ChildFlow) -> bool {
         step.is_reusable() && !leaves_file && !(step.kind() == StepKind::Sink && outputs.is_empty())
     };
     child.definition.steps.iter().all(|step| bind(registry, step).is_ok_and(is_pure))
+}
+
+/// Returns `linked` with the step types of the modules of children, whose files are `files`.
+fn described(linked: &Registry, sources: &StepSources, files: &Files) -> Result<Registry, StepError> {
+    files.check_program("python")?;
+    let (types, problems) = linked.with_sources(sources, files.directory());
+    match problems.into_iter().next() {
+        Some(problem) => {
+            Err(StepError::new(format!("the steps of a child in Python are not known: {}", problem.message)))
+        }
+        None => Ok(types),
+    }
 }
 
 /// Returns the step of a child as it was recorded.

@@ -16,7 +16,7 @@ use crate::engine::{
 };
 use crate::event::{OutputRef, RecordedStep, StepStarted};
 use crate::fingerprint::{ArtifactHash, canonical_json};
-use crate::flow::{FlowDefinition, OutputAddress, ancestors_of, history_of};
+use crate::flow::{FlowDefinition, OutputAddress, ancestors_of, history_of, step_types_of};
 use crate::manifest::Origins;
 use crate::step::children::{ChildFlow, MAP_STEP};
 use crate::step::{Files, Registry, rows_in_common};
@@ -195,7 +195,8 @@ impl Walk<'_> {
         let Ok(registry) = Registry::linked() else { return Ok(Vec::new()) };
         let files = params.files_in(self.files);
         let planned = |child: &ChildFlow| {
-            let definition = FlowDefinition::from_recorded(&child.flow, &child.definition, registry);
+            let definition = step_types_of(&child.definition, files.directory(), registry)
+                .and_then(|types| FlowDefinition::from_recorded(&child.flow, &child.definition, &types));
             let definition = definition.map_err(CoreEngineError::from)?;
             Ok(PlannedChild { label: child.label(), plan: plan(self.store, &definition, None, &files, self.policy)? })
         };

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use chem_manifest::authored::{MapOver, StepSources};
+use chem_manifest::authored::MapOver;
 use chem_manifest::{Override, rules};
 use serde_json::{Map, Value};
 
@@ -42,7 +42,10 @@ impl Binder<'_> {
             return None;
         }
         let nesting = self.flow.nesting.with_child(flow.path.as_ref().map(|path| self.directory.join(path)).as_deref());
-        let types = StepTypesOfManifest::of(&StepSources::default(), self.flow.linked, &flow.directory);
+        if flow.path.is_none() && self.flow.types.has_problems() {
+            return None;
+        }
+        let types = StepTypesOfManifest::of(&flow.manifest.sources, self.flow.linked, &flow.directory);
         let taken: Vec<&str> = map.take.iter().filter_map(|(_, from)| from.text.split('.').next()).collect();
         let check = FlowCheck {
             source: &flow.source,
@@ -98,7 +101,7 @@ impl Binder<'_> {
         }
         let (first, known) = first?;
         let take = self.taken(map, &first, &known);
-        self.check_files(&children, &flow);
+        self.check_files(&children, &flow, types.registry());
         let list = |given: &Given<'_>| {
             (given.key.name.clone(), given.values.iter().map(|given| given.value.clone()).collect())
         };
@@ -115,13 +118,13 @@ impl Binder<'_> {
     }
 
     /// Checks that no two children write the same file, and that none overwrites a file of this flow.
-    fn check_files(&mut self, children: &[ChildFlow], flow: &ChildManifest) {
+    fn check_files(&mut self, children: &[ChildFlow], flow: &ChildManifest, registry: &Registry) {
         let mut writers: HashMap<PathBuf, usize> = HashMap::new();
         let mut named = NamedFiles::default();
         let path = flow.path.as_deref().unwrap_or_default();
         let below = Path::new(path).parent().unwrap_or(Path::new(""));
         for (index, child) in children.iter().enumerate() {
-            for path in written_by(&child.definition.steps, self.flow.linked) {
+            for path in written_by(&child.definition.steps, registry) {
                 let relative = below.join(&path);
                 match writers.insert(place_of(&self.directory.join(&relative)), index) {
                     Some(other) if other != index => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use chem_manifest::authored::{Manifest, MapFlow};
+use chem_manifest::authored::{AuthoredStep, Manifest, MapFlow, StepSources};
 use chem_manifest::document::{Step, Steps};
 use chem_manifest::yaml::{Node, NodeValue};
 use chem_manifest::{Findings, Parsed, Source, StepId, rules};
@@ -34,7 +34,13 @@ impl Binder<'_> {
         let first = |given: &Given<'_>| Some((given.key.clone(), given.values.first()?.literal()));
         Some(ChildManifest {
             source: self.source.clone(),
-            manifest: Manifest { flow: StepId::new(name).ok(), steps: steps.clone(), ..Manifest::default() },
+            manifest: Manifest {
+                flow: StepId::new(name).ok(),
+                // The modules are named in this manifest, so its steps in place may use them.
+                sources: if self.use_modules(steps) { self.sources.clone() } else { StepSources::default() },
+                steps: steps.clone(),
+                ..Manifest::default()
+            },
             declared: Some(over.iter().chain(params).filter_map(first).collect()),
             directory: self.directory.to_owned(),
             path: None,
@@ -43,6 +49,15 @@ impl Binder<'_> {
             start: at,
             found: Findings::default(),
         })
+    }
+
+    /// Returns whether steps, or those in place of a `map` among them, have types that only modules can define.
+    fn use_modules(&self, steps: &[AuthoredStep]) -> bool {
+        let is_of_module = |step: &AuthoredStep| {
+            let uses = step.uses.as_ref().map(|uses| self.flow.linked.get(&uses.text));
+            matches!(uses, Some(None)) || step.map.as_ref().is_some_and(|map| self.use_modules(map.steps()))
+        };
+        steps.iter().any(is_of_module)
     }
 
     /// Reads the manifest of the flow.
@@ -113,9 +128,6 @@ impl Binder<'_> {
                 "it has a step with `gate`, and a child cannot wait for an answer",
                 "put the `gate` on the step with `map`",
             );
-        }
-        if !manifest.sources.from.is_empty() {
-            refuse("it has steps in Python", "run it once for each value with `chem run --set`");
         }
     }
 }
