@@ -244,7 +244,7 @@ fn a_plan_says_which_children_are_new_or_changed() {
     json_of(&place, &["run", "mapped.yaml"]);
     let plan = || place.chem(&["plan", "mapped.yaml"]).expect(0).stdout;
     // A value before the others moves them, which is no change.
-    place.write("mapped.yaml", &mapped("[1, 3]", "1"));
+    place.write("mapped.yaml", &mapped("[1, 0, 3]", "1"));
     let text = plan();
     let row = |text: &str, label: &str| {
         text.lines().find(|line| line.starts_with("sweep/") && line.contains(label)).unwrap_or_default().to_owned()
