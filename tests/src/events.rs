@@ -220,6 +220,7 @@ pub fn one_of_each() -> Vec<FlowEventKind> {
             fingerprint: Some(fingerprint),
             error: "line 3: `C1CC` does not close".into(),
             causes: vec!["ring 1 is open".into(), String::new()],
+            deaths: 2,
             transient: true,
             left_behind: false,
             usage: Some(Usage { cpu_ms: None, peak_memory: None, ..usage() }),

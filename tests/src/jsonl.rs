@@ -196,7 +196,7 @@ impl Contents {
     fn lease(&self, flow_id: FlowId) -> Option<LeaseRecord> {
         let LeaseLine { epoch, holder, released, .. } = self.leases.get(&flow_id)?.clone();
         let status = self.events(flow_id).last().map(|last| last.kind.status_after());
-        Some(LeaseRecord { epoch, holder, lapsed: released, status })
+        Some(LeaseRecord { epoch, holder, lapsed: released, released, status })
     }
 
     /// Returns the lines of the artifacts that are not stored yet.

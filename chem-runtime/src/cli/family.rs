@@ -33,7 +33,7 @@ pub(super) fn list(children: &[Child]) -> String {
     for child in children.iter().take(SHOWN) {
         let style = child.status.map_or(DIM, output::status_style);
         table.row([
-            (BOLD, format!("{}/{}", child.step_id, child.index)),
+            (BOLD, child.name()),
             (Style::new(), child.label()),
             (style, child.status_name().to_owned()),
             (DIM, child.flow_id.to_string()),

@@ -26,7 +26,9 @@ pub(crate) fn earlier_rows(
     let key = ResultKey::Work(StepIdentity::of(started).work_key(port.name)?);
     earlier.find(store, key, |source, EarlierResult { finished, inputs }| {
         let by_same_code = finished.code.as_deref() == step.code();
-        let outcomes = finished.rows.as_ref().and_then(|rows| rows.outcomes).filter(|_| by_same_code);
+        // A result without a cache key lacks rows: see `engine/run/execute.rs`.
+        let is_whole = finished.cache_key.is_some();
+        let outcomes = finished.rows.as_ref().and_then(|rows| rows.outcomes).filter(|_| by_same_code && is_whole);
         let found = outcomes.zip(inputs.get(port.name)).map(|(outcomes, input)| EarlierRows {
             source,
             input: *input,

@@ -1,12 +1,22 @@
 //! Gathers what the children that work on shards computed for one step.
 
-use super::children::ChildRuns;
-use super::shards::ShardFlows;
+use super::child_runs::ChildRuns;
+use super::children::{Child, died_at};
+use super::deaths;
+use super::shards::{ShardFlows, numbers};
 use crate::artifact::TableRoot;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished};
 use crate::fingerprint::ArtifactHash;
-use crate::flow::{FlowInstance, StepStatus};
-use crate::step::{EarlierRows, ShardResults, StepError};
+use crate::flow::{FlowDefinition, FlowInstance, FlowStep, OutputAddress, StepStatus, rows_port};
+use crate::step::{EarlierRows, KnownShard, REJECTS, ShardResult, ShardResults, StepError};
+
+/// What the children computed for a step, and those in which it failed.
+#[derive(Default)]
+struct Gathered {
+    shards: Vec<ShardResult>,
+    /// The numbers of the rows, and the state, of each child in which the step failed.
+    failures: Vec<(String, FlowInstance)>,
+}
 
 impl ChildRuns {
     /// Returns what the children, which have ended, computed for the step called `step`.
@@ -14,36 +24,85 @@ impl ChildRuns {
     /// # Errors
     /// Fails if the step failed in one of them, or if a log cannot be read.
     pub(super) fn results_of(&self, step: &str) -> Result<ShardResults, StepError> {
-        let Some(flows) = self.shards() else { return Ok(ShardResults { shards: Vec::new() }) };
-        let (mut shards, mut failures) = (Vec::new(), Vec::new());
+        let Some(flows) = self.shards() else { return Ok(ShardResults::default()) };
+        let mut gathered = Gathered::default();
         for index in 0..flows.count() {
-            let (instance, events) = self.recorded().child(index)?;
-            match instance.step(step) {
-                Some(state) if state.status == StepStatus::FinishedOk => {}
-                _ => {
-                    failures.push((index, instance));
-                    continue;
-                }
-            }
-            let Some(started) = instance.step(step).and_then(|state| state.started.clone()) else { continue };
-            let (port, is_first) = flows.port_of(step).unwrap_or_default();
-            let input = started.inputs.get(port).copied();
-            let rows = match input {
-                _ if is_first => flows.len(index),
-                Some(input) => self.rows_of(input)?,
-                None => 0,
-            };
-            let finished = self.finished(instance.flow_id(), &events, started.step_index)?;
-            let earlier = input.zip(finished).and_then(|(input, (source, finished))| {
-                let outcomes = finished.rows?.outcomes?;
-                Some(EarlierRows { source, input, outputs: finished.outputs, outcomes })
-            });
-            shards.push((rows, earlier));
+            self.gather(flows, step, &self.recorded().at(index)?, &mut gathered)?;
         }
+        let Gathered { shards, failures } = gathered;
         match failures.first() {
             None => Ok(ShardResults { shards }),
-            Some((index, instance)) => Err(failure(step, flows, *index, instance, failures.len())),
+            Some((rows, instance)) => Err(failure(step, flows, rows, instance, failures.len())),
         }
+    }
+
+    /// Adds what a child computed or, if it was cut, its parts.
+    fn gather(&self, flows: &ShardFlows, step: &str, child: &Child, gathered: &mut Gathered) -> Result<(), StepError> {
+        let (instance, events) = self.recorded().read(child)?;
+        if let Some(parts) = self.recorded().parts(child, &instance) {
+            return parts.iter().try_for_each(|part| self.gather(flows, step, part, gathered));
+        }
+        let rows = child.rows.as_ref();
+        let state = instance.step(step).filter(|state| state.status == StepStatus::FinishedOk);
+        let Some(started) = state.and_then(|state| state.started.clone()) else {
+            match rows.zip(died_at(&instance)) {
+                Some((rows, (index, died))) if rows.rows.len() == 1 => {
+                    let definition = flows.definition(rows)?;
+                    let apart = self.set_apart_at(&definition, &instance, step)?;
+                    let died = deaths::died_at(&died.id, died.deaths);
+                    let is_there = definition.steps().get(index).is_some_and(|it| it.step().id().as_str() == step);
+                    let reason = if is_there { died } else { format!("set apart by an earlier step: {died}") };
+                    let known = KnownShard::SetApart { run: Some(child.flow_id), reason };
+                    gathered.shards.push(ShardResult { rows: apart, known });
+                }
+                _ => gathered.failures.push((rows.map(numbers).unwrap_or_default(), instance)),
+            }
+            return Ok(());
+        };
+        let (port, is_first) = flows.port_of(step).unwrap_or_default();
+        let input = started.inputs.get(port).copied();
+        let count = match input {
+            _ if is_first => rows.map_or(0, |rows| rows.rows.len()),
+            Some(input) => self.rows_of(input)?,
+            None => 0,
+        };
+        let finished = self.finished(instance.flow_id(), &events, started.step_index)?;
+        let earlier = input.zip(finished).and_then(|(input, (source, finished))| {
+            let outcomes = finished.rows?.outcomes?;
+            Some(EarlierRows { source, input, outputs: finished.outputs, outcomes })
+        });
+        let known = earlier.map_or(KnownShard::Nothing, KnownShard::Result);
+        gathered.shards.push(ShardResult { rows: count, known });
+        Ok(())
+    }
+
+    /// Returns how many rows the step called `step`, which has not finished, takes if the row of the child `instance` is set apart.
+    fn set_apart_at(
+        &self,
+        definition: &FlowDefinition,
+        instance: &FlowInstance,
+        step: &str,
+    ) -> Result<usize, StepError> {
+        let from = |step: &FlowStep| -> Option<OutputAddress> {
+            let port = rows_port(step.step())?;
+            step.inputs().get(port.name).cloned()
+        };
+        let Some(step) = definition.steps().iter().find(|found| found.step().id().as_str() == step) else {
+            return Ok(0);
+        };
+        let mut address = from(step);
+        // A reject of a row that is set apart is a row of a later step, too; nothing else comes out for it.
+        while let Some(OutputAddress { step, output }) = &address {
+            let (state, planned) = (&instance.steps()[*step], &definition.steps()[*step]);
+            if state.status == StepStatus::FinishedOk {
+                return state.output(output).map_or(Ok(0), |output| self.rows_of(output.hash));
+            }
+            if output != REJECTS {
+                return Ok(0);
+            }
+            address = from(planned);
+        }
+        Ok(0)
     }
 
     fn rows_of(&self, table: ArtifactHash) -> Result<usize, StepError> {
@@ -77,12 +136,12 @@ impl ChildRuns {
     }
 }
 
-/// Returns the failure of a step that failed in `count` shards, the first of which is the run `instance`.
-fn failure(step: &str, flows: &ShardFlows, index: usize, instance: &FlowInstance, count: usize) -> StepError {
+/// Returns the failure of a step that failed in `count` children, the first of which is the run `instance` with these `rows`.
+fn failure(step: &str, flows: &ShardFlows, rows: &str, instance: &FlowInstance, count: usize) -> StepError {
     let failed = instance.steps().iter().find(|state| state.status == StepStatus::Failed);
     let (error, causes) = failed.and_then(|state| state.error.clone()).unwrap_or_default();
     let error = [error].into_iter().chain(causes).collect::<Vec<_>>().join(": ");
-    let (flow_id, rows) = (instance.flow_id(), flows.rows(index));
+    let flow_id = instance.flow_id();
     let at = failed.map(|state| state.id.as_str()).filter(|id| *id != step);
     let at = at.map(|id| format!(" at step `{id}`")).unwrap_or_default();
     let first = format!("run {flow_id}, with the rows {rows}, failed{at}: {error}");

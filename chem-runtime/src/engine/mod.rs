@@ -5,12 +5,15 @@
 //! are in the store; any other step works while they are written. The meaning of events, and what comes next, is
 //! decided by `flow`.
 
+mod after_death;
 mod attempt;
 mod begin;
 mod branch;
 mod builder;
+mod child_runs;
 mod children;
 mod clock;
+mod deaths;
 mod development;
 mod earlier_rows;
 mod environment;
@@ -28,6 +31,7 @@ mod reuse;
 mod run;
 mod shards;
 mod shorthand;
+mod verdict;
 mod work;
 mod workers;
 
@@ -37,7 +41,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use begin::begin_step;
 pub use builder::{FlowEngineBuilder, HasSteps, NoSteps};
-pub(crate) use children::{RecordedChildren, child_id};
+pub(crate) use children::{RecordedChildren, child_id, part_id};
 pub use clock::Clock;
 use clock::SystemClock;
 pub(crate) use development::is_on as is_development;
@@ -52,7 +56,7 @@ pub(crate) use results::EarlierResults;
 pub use results::Unbelievable;
 pub(crate) use reuse::Verdict;
 pub use reuse::{ReusePolicy, RunsBecause};
-pub(crate) use shards::ShardFlows;
+pub(crate) use shards::{ShardFlows, given, parts};
 pub use work::{Stopped, WorkOptions, Worked};
 pub use workers::{Order, Submission, Workers, Workforce};
 
@@ -117,6 +121,8 @@ pub struct FlowEngine {
     signers: Option<AllowedSigners>,
     /// Brings the processes that run the children of steps; `None` if this process runs them.
     workers: Option<Arc<dyn Workers>>,
+    /// Whether a step without side effects may work while the log still records its start.
+    runs_ahead: bool,
     /// Sessions of unfinished runs, kept between calls so that `next` does not load the log again.
     sessions: Mutex<HashMap<FlowId, Session>>,
 }
@@ -191,6 +197,7 @@ impl FlowEngine {
             takeover: builder.takeover,
             signers: builder.signers,
             workers: builder.workers,
+            runs_ahead: builder.runs_ahead,
             sessions: Mutex::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! Helps with the children of a child that another process runs.
 
-use super::children::{ChildFlows, ChildRuns, Ran};
+use super::child_runs::{ChildRuns, Ran};
+use super::children::ChildFlows;
 use crate::flow::StepStatus;
 use crate::step::children::{ChildEnd, MAP_STEP};
 use crate::step::{CancelToken, StepError};
@@ -21,7 +22,7 @@ impl ChildRuns {
         if !self.has_children(index) || is_over() {
             return Ok(ends);
         }
-        let engine = self.engine(index, cancel)?;
+        let engine = self.engine(&self.recorded().at(index)?, false, cancel)?;
         let failed = |error| StepError::context("the children of a child cannot be read".to_owned(), error);
         let instance = engine.load(self.recorded().id(index)).map_err(failed)?;
         let running = instance.current().filter(|(_, step)| step.status == StepStatus::Running);

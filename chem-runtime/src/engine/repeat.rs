@@ -10,7 +10,9 @@ use crate::artifact::{ArtifactValue, Dataset};
 use crate::fingerprint::ArtifactHash;
 use crate::flow::FlowStep;
 use crate::step::children::Children;
-use crate::step::{CancelToken, Files, Inputs, Sample, StepDefinition, StepError, StepOutput, StepRunResult};
+use crate::step::{
+    CancelToken, Files, Inputs, Sample, ShardResults, StepDefinition, StepError, StepOutput, StepRunResult,
+};
 use crate::store::{EventStore, StoredArtifacts};
 
 /// A step that runs again, any number of times.
@@ -21,6 +23,8 @@ pub(crate) struct Repetition {
     store: Arc<dyn EventStore>,
     cancel: CancelToken,
     children: Option<Arc<dyn Children>>,
+    /// What is known about the rows of the input.
+    known: Option<ShardResults>,
     is_part: bool,
 }
 
@@ -40,6 +44,7 @@ impl Repetition {
             store,
             cancel,
             children: None,
+            known: None,
             is_part: false,
         }
     }
@@ -47,6 +52,11 @@ impl Repetition {
     /// Takes the ends of the children of the step from `children`.
     pub(crate) fn with_children(self, children: Option<Arc<dyn Children>>) -> Self {
         Self { children, ..self }
+    }
+
+    /// Sets rows of the input apart again, as `known` says.
+    pub(crate) fn setting_apart(self, known: Option<ShardResults>) -> Self {
+        Self { known, ..self }
     }
 
     /// Declares whether the rows of the inputs are those of a shard, to which no condition on the whole applies.
@@ -89,6 +99,7 @@ impl Repetition {
             let (packed, handed) = whole.gather(rows).pack_and_hand_on()?;
             wired.wire(port, packed.root.hash(), Some(handed));
         }
+        let shards = self.known.clone().filter(|_| sample.is_none());
         let sample = sample.map(|(_, whole, rows)| Sample::of(whole, rows));
         let (artifacts, observer) = (Arc::new(StoredArtifacts(self.store.clone())), Arc::new(Unobserved));
         let (step, files, cancel) = (self.step.clone(), self.files.clone(), self.cancel.clone());
@@ -106,7 +117,7 @@ impl Repetition {
             earlier_rows,
             rows,
             children,
-            shards: None,
+            shards,
             is_part: self.is_part,
             sample,
         };

@@ -187,7 +187,7 @@ impl EarlierRun {
             }
             run.events += 1;
             if let FlowEventKind::StepFinished(finished) = &event.kind
-                && finished.cache_key.is_some()
+                && (finished.cache_key.is_some() || finished.rows.is_some())
             {
                 let started = instance.steps().get(finished.step_index).and_then(|step| step.started.as_ref());
                 let inputs = started.map(|started| started.inputs.clone()).unwrap_or_default();

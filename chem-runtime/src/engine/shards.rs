@@ -13,6 +13,10 @@ use crate::store::EventStore;
 /// What the first event of a child says of its shard.
 const ROWS: &str = "rows";
 
+/// The number of parts into which a shard is cut whose workers died. Each round of cutting costs at least one worker, and a part
+/// costs little, so there are more than two.
+const PARTS: usize = 16;
+
 /// The flows of the shards of a step that has started.
 #[derive(Debug, Clone)]
 pub(crate) struct ShardFlows {
@@ -65,23 +69,29 @@ impl ShardFlows {
         self.shards.len()
     }
 
-    /// Returns the numbers of the rows of a shard, from 1, as in `1-5000`.
-    pub(super) fn rows(&self, index: usize) -> String {
-        let rows = self.shards.get(index).map(|shard| shard.rows.clone()).unwrap_or_default();
-        format!("{}-{}", rows.start + 1, rows.end)
+    /// Returns the shards, in the order of their rows.
+    pub(crate) fn all(&self) -> &[TableShard] {
+        &self.shards
     }
 
-    /// Returns what distinguishes the child that works on a shard.
-    pub(crate) fn given(&self, index: usize) -> Map<String, Value> {
-        [(ROWS.to_owned(), self.rows(index).into())].into_iter().collect()
+    /// Returns the shard at `index`.
+    ///
+    /// # Errors
+    /// Fails if there are fewer shards.
+    pub(crate) fn shard(&self, index: usize) -> Result<&TableShard, StepError> {
+        self.shards.get(index).ok_or_else(|| StepError::new(format!("there is no shard {index}")))
     }
 
-    /// Returns the flow of a shard.
+    /// Returns the number of rows of all shards.
+    pub(super) fn rows(&self) -> usize {
+        self.shards.last().map_or(0, |shard| shard.rows.end)
+    }
+
+    /// Returns the flow that runs on a shard.
     ///
     /// # Errors
     /// Fails if the definition cannot be made.
-    pub(crate) fn definition(&self, index: usize) -> Result<FlowDefinition, StepError> {
-        let shard = self.shards.get(index).ok_or_else(|| StepError::new(format!("there is no shard {index}")))?;
+    pub(crate) fn definition(&self, shard: &TableShard) -> Result<FlowDefinition, StepError> {
         let given = |address: &OutputAddress| match self.whole.iter().find(|(whole, _)| whole == address) {
             Some((_, artifact)) if *address != self.group.over => Given::Whole { artifact: *artifact },
             _ => Given::Rows { kind: self.kind.clone(), root: shard.root.clone(), part: shard.part.clone() },
@@ -94,20 +104,16 @@ impl ShardFlows {
     /// # Errors
     /// Fails like [`definition`](Self::definition).
     pub(super) fn sources(&self) -> Result<Vec<String>, StepError> {
-        let count = if self.shards.is_empty() { 0 } else { 1 + self.whole.len() };
-        let steps = if count > 0 { self.definition(0)?.steps().to_vec() } else { Vec::new() };
-        Ok(steps.iter().take(count).map(|step| step.step().id().to_string()).collect())
+        let Some(first) = self.shards.first() else { return Ok(Vec::new()) };
+        let definition = self.definition(first)?;
+        let sources = definition.steps().iter().take(1 + self.whole.len());
+        Ok(sources.map(|step| step.step().id().to_string()).collect())
     }
 
     /// Returns what each child needs of a machine: the most that the step itself or a step of the group asks for.
     pub(super) fn needs(&self, own: Option<Resources>) -> Resources {
         let steps = self.group.steps.iter().map(|index| self.definition.steps()[*index].policy().resources);
         steps.flatten().fold(own.unwrap_or_default(), Resources::and)
-    }
-
-    /// Returns the number of rows of a shard at the step that begins the work on it.
-    pub(super) fn len(&self, index: usize) -> usize {
-        self.shards.get(index).map_or(0, |shard| shard.rows.len())
     }
 
     /// Returns the port at which a step of the group takes its rows, and whether it begins the work on the shards.
@@ -120,4 +126,25 @@ impl ShardFlows {
     fn id_of(&self, index: usize) -> &str {
         self.definition.steps()[index].step().id().as_str()
     }
+}
+
+/// Returns the numbers of the rows of a shard, from 1, as in `1-5000`.
+pub(super) fn numbers(shard: &TableShard) -> String {
+    format!("{}-{}", shard.rows.start + 1, shard.rows.end)
+}
+
+/// Returns what distinguishes the child that works on a shard.
+pub(crate) fn given(shard: &TableShard) -> Map<String, Value> {
+    [(ROWS.to_owned(), numbers(shard).into())].into_iter().collect()
+}
+
+/// Returns the parts into which a shard is cut after its workers died at the same step; `None` for a single row.
+pub(crate) fn parts(shard: &TableShard) -> Option<Vec<TableShard>> {
+    (shard.rows.len() > 1).then(|| shard.cut(PARTS))
+}
+
+/// Returns whether what distinguishes a child is a single row.
+pub(super) fn is_single_row(given: &Map<String, Value>) -> bool {
+    let rows = given.get(ROWS).and_then(Value::as_str).and_then(|rows| rows.split_once('-'));
+    rows.is_some_and(|(first, last)| first == last)
 }

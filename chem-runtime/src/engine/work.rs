@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::children::{ChildRuns, Ran};
+use super::child_runs::{ChildRuns, Ran};
 use super::clock::wait_until;
 use super::{CoreEngineError, FlowEngine};
 use crate::event::{FlowId, Resources};
@@ -331,6 +331,8 @@ impl Shift<'_> {
         let mut state = self.state();
         match end.result {
             Ok(_) => state.completed.push(end.flow_id),
+            // The parts of its rows have ended, too, or its row is set apart.
+            Err(failure) if failure.deaths > 0 => {}
             Err(_) => state.failed.push(end.flow_id),
         }
     }

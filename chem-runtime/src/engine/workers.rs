@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::children::{ChildRuns, SUBMITTED};
+use super::child_runs::{ChildRuns, SUBMITTED};
 use super::clock::{Clock, after, wait_until};
 use crate::event::{FlowId, Resources};
 use crate::fingerprint::to_json;

@@ -270,6 +270,9 @@ pub struct StepFailed {
     /// The causes of the error, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
+    /// The number of processes that died at the step, one after the other, if that is why it failed; 0 for any other failure.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub deaths: u32,
     /// The error message.
     pub error: String,
     /// The fingerprint in the `StepStarted` event; `None` if the step could not start.
@@ -288,6 +291,10 @@ pub struct StepFailed {
     /// What the attempt took; `None` if it was not measured or the step could not start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A step has emitted a signal: data about the step that is not one of its outputs.

@@ -147,6 +147,7 @@ fn apply(instance: &mut FlowInstance, event: &FlowEventKind) -> Result<(), Strin
             step.error = Some((failed.error.clone(), failed.causes.clone()));
             step.transient = failed.transient;
             step.left_behind = failed.left_behind;
+            step.deaths = failed.deaths;
         }
         FlowEventKind::RetryScheduled(retry) => {
             schedule_retry(current(instance, retry.step_index, &retry.step_id)?, retry)?;

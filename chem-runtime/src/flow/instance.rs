@@ -87,7 +87,7 @@ impl FlowInstance {
     pub(super) fn may_retry(&self, index: usize) -> bool {
         let (Some(step), Some(recorded)) = (self.steps.get(index), self.recorded(index)) else { return false };
         // The attempts of a step in shards are those of its children.
-        let may = recorded.shards.is_none() && !step.is_rejected() && !step.left_behind;
+        let may = recorded.shards.is_none() && !step.is_rejected() && !step.left_behind && step.deaths == 0;
         let policy = recorded.retry.as_ref().filter(|_| may);
         policy.is_some_and(|policy| policy.again(step.attempt, step.transient))
     }
@@ -126,6 +126,8 @@ pub struct StepState {
     pub transient: bool,
     /// Whether the step was abandoned after a timeout and may still be running.
     pub left_behind: bool,
+    /// The number of processes that died at the step, if that is why it failed.
+    pub deaths: u32,
     /// The number of the current attempt, from 1.
     pub attempt: u32,
     /// The earliest time of the attempt; `None` for immediately.
@@ -149,6 +151,7 @@ impl StepState {
             error: None,
             transient: false,
             left_behind: false,
+            deaths: 0,
             attempt: 1,
             not_before: None,
             question: None,

@@ -202,4 +202,6 @@ pub(crate) struct ChildFailure {
     pub(crate) error: String,
     /// Whether another attempt may succeed.
     pub(crate) transient: bool,
+    /// The number of processes that died at the step, if that is why it failed.
+    pub(crate) deaths: u32,
 }

@@ -104,6 +104,8 @@ pub struct LeaseRecord {
     pub holder: Holder,
     /// Whether the lease was released, or its holder is presumed dead, for instance after a long silence.
     pub lapsed: bool,
+    /// Whether its holder released it.
+    pub released: bool,
     /// The status of the run after its last event; `None` if the run has no events.
     pub status: Option<FlowStatus>,
 }
@@ -111,7 +113,8 @@ pub struct LeaseRecord {
 impl LeaseRecord {
     /// Returns the current lease holder, or `None` if the run is free.
     pub fn current_holder(&self) -> Option<&Holder> {
-        let free = self.lapsed || self.status.is_some_and(FlowStatus::is_stopped) || self.holder.is_gone();
+        let free =
+            self.lapsed || self.released || self.status.is_some_and(FlowStatus::is_stopped) || self.holder.is_gone();
         (!free).then_some(&self.holder)
     }
 
@@ -192,7 +195,7 @@ mod tests {
     fn a_held_run_is_free_only_for_its_holder_until_that_is_gone_or_done() {
         let (flow_id, me) = (FlowId::new(), Holder::this_process());
         let other = Holder { place: "elsewhere".into(), ..me.clone() };
-        let held = LeaseRecord { epoch: 3, holder: other.clone(), lapsed: false, status: None };
+        let held = LeaseRecord { epoch: 3, holder: other.clone(), lapsed: false, released: false, status: None };
         let permit = |state: &LeaseRecord| state.permit(flow_id, &me, Takeover::IfFree);
 
         let error = permit(&held).unwrap_err();

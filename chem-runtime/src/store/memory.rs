@@ -79,8 +79,8 @@ impl State {
     fn lease(&self, flow_id: FlowId) -> Option<LeaseRecord> {
         let held = self.leases.get(&flow_id)?;
         let status = self.events(flow_id).last().map(|event| event.kind.status_after());
-        let (holder, lapsed) = (held.holder.clone(), held.released);
-        Some(LeaseRecord { epoch: held.epoch, holder, lapsed, status })
+        let (holder, released) = (held.holder.clone(), held.released);
+        Some(LeaseRecord { epoch: held.epoch, holder, lapsed: released, released, status })
     }
 
     fn record(&mut self, lease: &Lease) {

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{WorkbenchError, running_process};
-use crate::engine::{ShardFlows, child_id};
-use crate::event::{FlowEventKind, FlowId};
+use crate::artifact::TableShard;
+use crate::engine::{ShardFlows, child_id, given, part_id, parts};
+use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::fingerprint::Fingerprint;
 use crate::flow::{FlowDefinition, FlowInstance, FlowStatus};
 use crate::step::children::{MAP_STEP, MapParams, label};
@@ -18,6 +19,8 @@ pub struct Child {
     pub step_id: String,
     /// Its index among the children of the step, from 0.
     pub index: usize,
+    /// For a part of a shard that was cut: its index among the parts of the shard, then among those of that part, and so on.
+    pub parts: Vec<usize>,
     /// The id of the run.
     pub flow_id: FlowId,
     /// The values of the parameters that differ between the children.
@@ -38,14 +41,24 @@ impl Child {
 
     /// Returns the child as `chem show --format json` prints it.
     pub fn to_json(&self) -> Value {
-        json!({
+        let mut json = json!({
             "step": self.step_id,
             "index": self.index,
             "flow_id": self.flow_id,
             "given": self.given,
             "status": self.status_name(),
             "flow_fingerprint": self.flow_fingerprint,
-        })
+        });
+        if !self.parts.is_empty() {
+            json["parts"] = json!(self.parts);
+        }
+        json
+    }
+
+    /// Returns the name of the child among those of the run, such as `score/2`, or `score/2.5` for a part of a shard that was cut.
+    pub fn name(&self) -> String {
+        let parts: String = self.parts.iter().map(|part| format!(".{part}")).collect();
+        format!("{}/{}{parts}", self.step_id, self.index)
     }
 
     /// Returns the status as lists print it.
@@ -65,11 +78,7 @@ impl Child {
 /// Fails if the store cannot be read, or if the recorded parameters of a step do not say which children it has.
 pub fn children(store: &dyn EventStore, run: &FlowInstance) -> Result<Vec<Child>, WorkbenchError> {
     let mut children = Vec::new();
-    for Member { step_id, index, flow_id, given } in members(store, run)? {
-        let last = match store.next_position(flow_id)?.checked_sub(1) {
-            Some(last) => store.read_event(flow_id, last)?,
-            None => None,
-        };
+    for (Member { step_id, index, parts, flow_id, given, .. }, last) in family(store, run)? {
         let status = last.as_ref().map(|event| event.kind.status_after());
         let holder = match status {
             Some(status) => running_process(store, flow_id, status)?,
@@ -79,7 +88,7 @@ pub fn children(store: &dyn EventStore, run: &FlowInstance) -> Result<Vec<Child>
             Some(FlowEventKind::FlowCompleted(completed)) => Some(completed.flow_fingerprint),
             _ => None,
         };
-        children.push(Child { step_id, index, flow_id, given, status, flow_fingerprint, holder });
+        children.push(Child { step_id, index, parts, flow_id, given, status, flow_fingerprint, holder });
     }
     Ok(children)
 }
@@ -90,7 +99,8 @@ pub fn children(store: &dyn EventStore, run: &FlowInstance) -> Result<Vec<Child>
 /// Fails like [`children`].
 #[cfg(feature = "ui")]
 pub(crate) fn events_of_children(store: &dyn EventStore, run: &FlowInstance) -> Result<u64, WorkbenchError> {
-    members(store, run)?.into_iter().try_fold(0, |sum, member| Ok(sum + store.next_position(member.flow_id)?))
+    let events = |(_, last): (Member, Option<FlowEvent>)| last.map_or(0, |last| last.position + 1);
+    Ok(family(store, run)?.into_iter().map(events).sum())
 }
 
 /// A child by what the log of its parent says.
@@ -99,6 +109,45 @@ struct Member {
     index: usize,
     flow_id: FlowId,
     given: Map<String, Value>,
+    /// The rows that it works on, if it works on rows.
+    rows: Option<TableShard>,
+    parts: Vec<usize>,
+}
+
+impl Member {
+    /// Returns the part at `index` with these rows of a member whose last event is `last`; `None` if it was not cut.
+    fn part(&self, last: Option<&FlowEvent>, index: usize, rows: TableShard) -> Option<Self> {
+        let Some(FlowEventKind::StepFailed(failed)) = last.map(|event| &event.kind) else { return None };
+        let fingerprint = failed.fingerprint.filter(|_| failed.deaths > 0)?;
+        let parts = self.parts.iter().copied().chain([index]).collect();
+        let flow_id = part_id(self.flow_id, fingerprint, index);
+        Some(Self {
+            step_id: self.step_id.clone(),
+            index: self.index,
+            flow_id,
+            given: given(&rows),
+            rows: Some(rows),
+            parts,
+        })
+    }
+}
+
+/// Returns the children of a run, each with its last event and followed by its parts, if it was cut.
+fn family(store: &dyn EventStore, run: &FlowInstance) -> Result<Vec<(Member, Option<FlowEvent>)>, WorkbenchError> {
+    let mut left = members(store, run)?;
+    left.reverse();
+    let mut family = Vec::new();
+    while let Some(member) = left.pop() {
+        let last = match store.next_position(member.flow_id)?.checked_sub(1) {
+            Some(last) => store.read_event(member.flow_id, last)?,
+            None => None,
+        };
+        let cut = member.rows.as_ref().and_then(parts).unwrap_or_default();
+        let parts = cut.into_iter().enumerate().filter_map(|(index, rows)| member.part(last.as_ref(), index, rows));
+        left.extend(parts.collect::<Vec<_>>().into_iter().rev());
+        family.push((member, last));
+    }
+    Ok(family)
 }
 
 fn members(store: &dyn EventStore, run: &FlowInstance) -> Result<Vec<Member>, WorkbenchError> {
@@ -111,21 +160,22 @@ fn members(store: &dyn EventStore, run: &FlowInstance) -> Result<Vec<Member>, Wo
     let mut members = Vec::new();
     for (step_index, (step, state)) in recorded.iter().zip(run.steps()).enumerate() {
         let (Some(started), None) = (&state.started, state.reused) else { continue };
-        let given: Vec<Map<String, Value>> = if step.uses == MAP_STEP {
+        let given: Vec<(Map<String, Value>, Option<TableShard>)> = if step.uses == MAP_STEP {
             let invalid = |reason: String| StepError::new(format!("step `{}`: {reason}", step.id));
             let params = MapParams::read(&step.params).map_err(|reason| unreadable(invalid(reason)))?;
-            params.children.into_iter().map(|child| child.given).collect()
+            params.children.into_iter().map(|child| (child.given, None)).collect()
         } else if let (Some(definition), Some(_)) = (&definition, &step.shards) {
             let shards = ShardFlows::of(definition, run, step_index, store).map_err(unreadable)?;
             // The other steps of the group have the same children.
             let begun = shards.filter(|(_, begun)| begun.step_index == step_index);
-            begun.map(|(shards, _)| (0..shards.count()).map(|index| shards.given(index)).collect()).unwrap_or_default()
+            let shards = begun.as_ref().map(|(shards, _)| shards.all()).unwrap_or_default();
+            shards.iter().map(|shard| (given(shard), Some(shard.clone()))).collect()
         } else {
             continue;
         };
-        members.extend(given.into_iter().enumerate().map(|(index, given)| {
+        members.extend(given.into_iter().enumerate().map(|(index, (given, rows))| {
             let flow_id = child_id(run.flow_id(), started, index);
-            Member { step_id: step.id.clone(), index, flow_id, given }
+            Member { step_id: step.id.clone(), index, flow_id, given, rows, parts: Vec::new() }
         }));
     }
     Ok(members)

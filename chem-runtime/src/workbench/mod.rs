@@ -57,6 +57,7 @@ mod plan;
 mod recorded;
 mod repair;
 mod rows;
+mod set_apart;
 mod tables;
 mod trace;
 mod verify;

@@ -29,6 +29,8 @@ mod manifest;
 mod manifest_errors;
 mod nested;
 mod plans;
+#[cfg(target_os = "linux")]
+mod poison;
 #[cfg(all(feature = "postgres", unix))]
 mod postgres;
 #[cfg(target_os = "linux")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chem_runtime::event::FlowEventKind;
 use chem_runtime::store::sqlite::SqliteEventStore;
-use chem_runtime::store::{EventStore, RunFilter};
+use chem_runtime::store::{EventStore, FlowSummary, RunFilter};
 use serde_json::{Value, json};
 
 use crate::harness::Place;
@@ -83,9 +83,18 @@ fn workers_share(address: &str, store: &dyn EventStore, place: &Place) {
     let resumed: Value = serde_json::from_slice(&resumed.stdout).unwrap();
     assert_eq!(result(&resumed), result(&whole));
     let runs = store.find_runs(&RunFilter::default(), None, 100).unwrap();
-    assert_eq!(runs.len(), 21, "twenty shards and their parent");
+    let is_shard = |run: &&FlowSummary| run.child_of().is_some_and(|child| child.parent.to_string() == parent);
+    assert_eq!(runs.iter().filter(is_shard).count(), 20);
     for run in runs.iter().filter(|run| run.child_of().is_some()) {
         let events = store.list(run.flow_id()).unwrap();
+        // A shard at which two workers were killed is cut into parts, which then completed in its place.
+        if matches!(&run.last.kind, FlowEventKind::StepFailed(failed) if failed.deaths == 2) {
+            assert_eq!(
+                runs.iter().filter(|part| part.child_of().is_some_and(|it| it.parent == run.flow_id())).count(),
+                3
+            );
+            continue;
+        }
         let of_kind = |is: fn(&FlowEventKind) -> bool| events.iter().filter(|event| is(&event.kind)).count();
         assert_eq!(of_kind(|kind| matches!(kind, FlowEventKind::FlowCompleted(_))), 1);
         assert_eq!(of_kind(|kind| matches!(kind, FlowEventKind::StepFinished(_) | FlowEventKind::StepReused(_))), 3);

@@ -17,7 +17,7 @@ const CHUNK_ROWS: usize = 1280;
 pub(crate) struct TableShard {
     /// The chunks with the rows.
     pub(crate) root: TableRoot,
-    /// The rows of the only chunk that belong to the shard, if that is not all of it.
+    /// The rows of the chunks that belong to the shard, if those are not all.
     pub(crate) part: Option<Range<usize>>,
     /// The indices of the rows in the table.
     pub(crate) rows: Range<usize>,
@@ -91,6 +91,37 @@ fn begun_anew(mut chunks: Vec<ChunkRef>, kept: &[bool]) -> Vec<ChunkRef> {
 }
 
 impl TableShard {
+    /// Cuts the shard into `most` parts of about the same number of rows, or into its rows if it has fewer.
+    pub(crate) fn cut(&self, most: usize) -> Vec<Self> {
+        let count = self.rows.len();
+        let parts = most.clamp(1, count.max(1));
+        let border = |part: usize| count * part / parts;
+        (0..parts).map(|part| self.rows_of(border(part)..border(part + 1))).collect()
+    }
+
+    /// Returns the part of the shard with the rows at these indices within it.
+    fn rows_of(&self, rows: Range<usize>) -> Self {
+        let before = self.part.as_ref().map_or(0, |part| part.start);
+        let (start, end) = (before + rows.start, before + rows.end);
+        let (mut chunks, mut skipped, mut next) = (Vec::new(), 0, 0);
+        for chunk in &self.root.chunks {
+            let (first, after) = (next, next + chunk.rows);
+            next = after;
+            if after <= start {
+                skipped = after;
+            } else if first < end {
+                chunks.push(chunk.clone());
+            }
+        }
+        let count = chunks.iter().map(|chunk| chunk.rows).sum();
+        let part = start - skipped..end - skipped;
+        Self {
+            root: TableRoot { columns: self.root.columns.clone(), rows: count, chunks },
+            part: Some(part).filter(|part| *part != (0..count)),
+            rows: self.rows.start + rows.start..self.rows.start + rows.end,
+        }
+    }
+
     /// Returns the shard as an artifact of `kind`. Only a part of a chunk has chunks that are not stored yet; its table is
     /// returned, too.
     ///
@@ -168,6 +199,31 @@ mod tests {
             }
         }
         assert_eq!(cut(&table(0..0), 10, true).0, []);
+    }
+
+    #[test]
+    fn parts_of_a_shard_are_its_rows_in_their_order() {
+        let whole = table(0..9_000);
+        for rows in [40, 700, 5_000] {
+            let (shards, shelf) = cut(&whole, rows, true);
+            for shard in [shards[0].clone(), shards[shards.len() - 1].clone()] {
+                let parts = shard.cut(16);
+                let twice: Vec<TableShard> = parts.iter().flat_map(|part| part.cut(16)).collect();
+                for parts in [parts, twice] {
+                    let mut next = shard.rows.start;
+                    for part in &parts {
+                        let packed = TableShard::pack_as(&part.root, part.part.clone(), "table", &shelf).unwrap();
+                        let found = packed.1.unwrap_or_else(|| Table::unpack(&packed.0.root, &shelf).unwrap());
+                        assert_eq!((part.rows.start, &found), (next, &whole.slice(part.rows.clone())), "{rows}");
+                        next = part.rows.end;
+                    }
+                    assert_eq!(next, shard.rows.end, "{rows}");
+                    assert!(parts.len() <= 256 && parts.iter().all(|part| !part.rows.is_empty()));
+                }
+            }
+        }
+        let (shards, _) = cut(&table(0..3), 10, true);
+        assert_eq!(shards[0].cut(16).iter().map(|part| part.rows.clone()).collect::<Vec<_>>(), [0..1, 1..2, 2..3]);
     }
 
     #[test]

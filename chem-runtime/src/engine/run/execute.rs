@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Session;
 use super::keep::StepKeeper;
 use crate::engine::attempt::Attempt;
-use crate::engine::children::ChildRuns;
+use crate::engine::child_runs::ChildRuns;
 use crate::engine::earlier_rows::earlier_rows;
 use crate::engine::meter::Meter;
 use crate::engine::reuse::Verdict;
@@ -235,7 +235,9 @@ impl Session {
             return Ok(());
         };
         let definition = engine.definition.steps()[index].step();
-        let reusable = definition.is_reusable();
+        let is_row_step = definition.is_reusable();
+        // What kills a process on one machine need not on another, so a result that lacks rows is found by no later run.
+        let reusable = is_row_step && rows.is_none_or(|rows| rows.is_whole);
         let mut finished = StepFinished {
             step_id: step.to_string(),
             step_index: index,
@@ -247,7 +249,7 @@ impl Session {
             rows: None,
         };
         let mut artifacts = Vec::new();
-        let port = definition.inputs().iter().find(|port| port.rows).filter(|_| reusable);
+        let port = definition.inputs().iter().find(|port| port.rows).filter(|_| is_row_step);
         if let Some(port) = port.filter(|port| started.inputs.contains_key(port.name)) {
             finished.rows = Some(FinishedRows {
                 outcomes: rows.map(|rows| rows.outcomes.hash()),
@@ -286,6 +288,7 @@ impl Session {
             fingerprint: self.instance.steps().get(index).and_then(|step| step.fingerprint()),
             error: storable(error.message()),
             causes: error.causes().iter().map(|cause| storable(cause)).collect(),
+            deaths: 0,
             transient: error.is_transient(),
             left_behind: error.is_left_behind(),
             usage: None,

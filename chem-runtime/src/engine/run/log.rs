@@ -75,6 +75,11 @@ impl RunLog {
         self.shared.state().lease.is_some()
     }
 
+    /// Returns the epoch of the lease; `None` if there is none.
+    pub(super) fn epoch(&self) -> Option<u64> {
+        self.shared.state().lease.as_ref().map(|lease| lease.epoch)
+    }
+
     /// Continues under this lease.
     pub(super) fn take(&self, lease: Lease) {
         let mut state = self.shared.state();

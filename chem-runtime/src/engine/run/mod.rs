@@ -95,6 +95,11 @@ impl Session {
         self.log.may_write()
     }
 
+    /// Returns the epoch of the lease on the run; `None` if this session has none.
+    pub(super) fn epoch(&self) -> Option<u64> {
+        self.log.epoch()
+    }
+
     /// Drives the run as far as `until` says. On an error, also flushes the events so far, unless the flush itself
     /// fails.
     pub(super) fn drive(&mut self, engine: &FlowEngine, until: Until) -> Result<FlowInstance, CoreEngineError> {
@@ -157,7 +162,7 @@ impl Session {
                         continue;
                     }
                     if !self.reuse(engine, index)? {
-                        if runs_ahead(&engine.definition.steps()[index]) {
+                        if engine.runs_ahead && runs_ahead(&engine.definition.steps()[index]) {
                             self.log.append_behind(std::mem::take(&mut self.held))?;
                         } else {
                             self.flush()?;

@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::batch::Batch;
+use super::known_rows::Foreknown;
 use super::outcomes::Outcomes;
 use super::output::{BatchOutput, Counts, Tally};
-use super::taken_over::Known;
 use super::work::{Carried, RowReturn, RowWork};
 use crate::artifact::{ArtifactError, RowTexts, Table, Values};
 use crate::step::context::ExecutionContext;
@@ -21,8 +21,8 @@ pub(super) struct Job {
     pub(super) rows: Range<usize>,
     /// The number of rows of the input before `table`.
     pub(super) before: usize,
-    /// A result from which rows are taken over.
-    pub(super) known: Option<Arc<Known>>,
+    /// What is known about the rows.
+    pub(super) known: Option<Foreknown>,
 }
 
 impl Job {
@@ -79,7 +79,8 @@ impl<R: RowReturn> RowWork<R> {
         let batch = Batch::new(&job.table, reads, job.rows.clone(), job.before);
         context.cancel().scope(|| {
             let answer = match &job.known {
-                Some(known) => known.answer(&batch, &mut tally, &self.work),
+                Some(Foreknown::Result(known)) => known.answer(&batch, &mut tally, &self.work),
+                Some(Foreknown::SetApart(apart)) => apart.answer(&batch, &self.layout),
                 None => (self.work)(&batch, &mut tally),
             };
             // Cancellation may have ended the batch early.

@@ -119,6 +119,16 @@ impl<'a> Batch<'a> {
         Ok(self.table.select(&columns).slice(self.rows.clone()))
     }
 
+    /// Returns the name and the value of each column that the step declares, as text.
+    pub(super) fn declared(&self, row: usize) -> Vec<(&'a str, String)> {
+        let declared = self.table.columns().iter().enumerate().filter(|(_, column)| self.reads.contains(&column.name));
+        let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = |(index, column): (usize, &'a Column)| {
+            Some((&*column.name, text(self.table.data(index)?.json(self.rows.start + row))))
+        };
+        declared.filter_map(value).collect()
+    }
+
     /// Returns a part of the input and the range of the batch in it, for an expression, which names the columns that it reads.
     pub(in crate::step) fn within(&self) -> (&'a Table, Range<usize>) {
         (self.table, self.rows.clone())

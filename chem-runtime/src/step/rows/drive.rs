@@ -21,7 +21,7 @@ use crate::artifact::{ArtifactError, ArtifactValue as _, Table, TablePiece};
 use crate::fingerprint::canonical_text;
 use crate::step::context::ExecutionContext;
 use crate::step::definition::StepOutput;
-use crate::step::earlier_rows::{EarlierRows, RowsRecord};
+use crate::step::earlier_rows::{EarlierRows, RowsRecord, SET_APART, ShardResults};
 use crate::step::error::StepError;
 use crate::step::outlet::Outlets;
 use crate::step::port::{MAIN_OUTPUT, OutputSpec, REJECTS};
@@ -89,7 +89,12 @@ impl<R: RowReturn> RowWork<R> {
         if known.missing() > 0 {
             tracing::warn!(step = %context.step_id(), rows = known.missing(), "rows are computed again: their shards have no result for them");
         }
-        context.record_rows(RowsRecord { outcomes: outcomes.pack()?, taken_over: known.taken_over() });
+        let set_apart = context.shards().map(ShardResults::set_apart).unwrap_or_default();
+        let (taken_over, is_whole) = (known.taken_over(), set_apart.is_empty());
+        context.record_rows(RowsRecord { outcomes: outcomes.pack()?, taken_over, is_whole });
+        if !is_whole {
+            context.signal(SET_APART, &set_apart)?;
+        }
         if let Some((name, data)) = &self.signal {
             let totals = Totals { input: total, output: outlets.rows(0), rejected: outlets.rows(1) };
             context.signal(name, &data(&tally, &totals))?;
@@ -126,6 +131,7 @@ impl<R: RowReturn> RowWork<R> {
         let columns = self.input.stream.columns();
         let carried = if self.rejects == Carried::Row { columns.len() } else { 0 };
         let rejects = none.rejects.map(|rejects| rejects.table.columns().get(carried..).unwrap_or_default().to_vec());
+        let of_apart = rejects.clone();
         let read = move |earlier: &EarlierRows, found: &FoundRows| {
             let (artifacts, rejects) = (context.artifacts(), rejects.as_deref());
             let read = || Known::read(earlier, columns, reads, &self.layout, rejects, artifacts, found);
@@ -142,7 +148,7 @@ impl<R: RowReturn> RowWork<R> {
             }
         };
         match (context.shards(), context.earlier_rows()) {
-            (Some(shards), _) => Ok(KnownRows::shards(Box::new(read), shards)),
+            (Some(shards), _) => Ok(KnownRows::shards(Box::new(read), shards, of_apart)),
             (None, Some(earlier)) => KnownRows::whole(Box::new(read), earlier),
             (None, None) => Ok(KnownRows::none()),
         }

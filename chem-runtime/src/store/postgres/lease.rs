@@ -17,6 +17,7 @@ use crate::store::{Lease, LeaseRecord, LeaseTerms, PersistenceError};
 static READ: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT epoch, holder::text, coalesce(renewed_at < clock_timestamp() - make_interval(secs => $2), true),
+                renewed_at IS NULL,
                 (SELECT {} FROM store.event_log AS last WHERE flow_id = $1 ORDER BY position DESC LIMIT 1)
          FROM store.flow_leases WHERE flow_id = $1",
         status_of_last()
@@ -52,11 +53,12 @@ pub(super) fn read(session: &mut Session, flow_id: FlowId, terms: LeaseTerms) ->
         reason: format!("the holder of the lease of run {flow_id} cannot be read: {error}"),
     })?;
     let epoch: i64 = row.try_get(0)?;
-    let status: Option<&str> = row.try_get(3)?;
+    let status: Option<&str> = row.try_get(4)?;
     Ok(Some(LeaseRecord {
         epoch: epoch.unsigned_abs(),
         holder,
         lapsed: row.try_get(2)?,
+        released: row.try_get(3)?,
         status: status.and_then(FlowStatus::named),
     }))
 }

@@ -147,7 +147,7 @@ impl SpoolEventStore {
     fn lease_of(&self, run: &Run, is_of_interest: bool) -> Result<Option<LeaseRecord>, PersistenceError> {
         let Some((Acquired { epoch, holder, alive }, released)) = run.lease() else { return Ok(None) };
         let lapsed = released || (is_of_interest && !self.signs.is_shown(*alive)?);
-        Ok(Some(LeaseRecord { epoch: *epoch, holder: holder.clone(), lapsed, status: run.status() }))
+        Ok(Some(LeaseRecord { epoch: *epoch, holder: holder.clone(), lapsed, released, status: run.status() }))
     }
 
     /// Numbers the events of an append, and records the names by which they are found.

@@ -70,7 +70,7 @@ pub(super) fn read(connection: &Connection, flow_id: FlowId) -> Result<Option<Le
     // All writers of the file share memory, so they run on one machine.
     let lapsed = released || holder.is_of_an_earlier_start();
     let status = status.as_deref().and_then(FlowStatus::named);
-    Ok(Some(LeaseRecord { epoch: epoch.unsigned_abs(), holder, lapsed, status }))
+    Ok(Some(LeaseRecord { epoch: epoch.unsigned_abs(), holder, lapsed, released, status }))
 }
 
 /// Records `lease` if the recorded epoch is the one before it, and returns whether it did.

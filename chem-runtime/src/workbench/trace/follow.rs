@@ -149,8 +149,9 @@ impl Passing<'_, '_> {
             passed.tell(StepOutcome::Rejected(reason), Some(REJECTS));
         }
         if onward.rows.is_empty() && rejected.is_empty() {
-            passed.end(match self.links {
-                Links::Joined(join) => self.unmatched(join, &values)?,
+            passed.end(match (self.ran.set_apart(row)?, self.links) {
+                (Some(reason), _) => StepOutcome::Rejected(reason),
+                (None, Links::Joined(join)) => self.unmatched(join, &values)?,
                 _ => reason::of_dropped(self.ran, self.input, &values, self.main)?,
             });
         }

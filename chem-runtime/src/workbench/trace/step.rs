@@ -11,6 +11,7 @@ use crate::step::{Files, MAIN_OUTPUT, ParamType, Registry, RowOutcomes, StepDefi
 use crate::store::{EventStore, StoredArtifacts};
 use crate::workbench::WorkbenchError;
 use crate::workbench::facts::step_of;
+use crate::workbench::set_apart::rows_set_apart;
 
 use super::parameters::{is_of, texts_of};
 use super::tables::Stored;
@@ -166,6 +167,15 @@ impl<'a> Ran<'a> {
         };
         let artifact: Artifact = self.run.artifacts.artifact(hash).map_err(WorkbenchError::Artifact)?;
         RowOutcomes::of(&artifact, counts).map(Some).map_err(WorkbenchError::Artifact)
+    }
+
+    /// Returns why the step set the row with this index apart; `None` if it did not.
+    pub(super) fn set_apart(&self, row: usize) -> Result<Option<String>, WorkbenchError> {
+        if self.recorded.shards.is_none() {
+            return Ok(None);
+        }
+        let rows = rows_set_apart(self.run.store, self.run.events, self.index, self.state)?;
+        Ok(rows.into_iter().find(|apart| apart.row == row + 1).map(|apart| apart.reason))
     }
 
     /// Returns the step with its parameters, or why this program has no such step.

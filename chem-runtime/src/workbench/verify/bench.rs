@@ -16,13 +16,16 @@ use crate::fingerprint::DefinitionHash;
 use crate::flow::{FlowDefinitionError, FlowInstance, StepState, StepStatus, definition_hash, replay, step_types};
 use crate::step::children::{Children, MAP_STEP, MapParams};
 use crate::step::shard_step::SHARD_STEP;
-use crate::step::{CancelToken, Confinement, Files, Registry, StepDefinition, StepId, StepOutput};
+use crate::step::{
+    CancelToken, Confinement, Files, Registry, RowSetApart, ShardResults, StepDefinition, StepId, StepOutput,
+};
 use crate::store::{EventStore, StoredArtifacts};
 use crate::workbench::WorkbenchError;
 use crate::workbench::difference::{Difference, differences};
 use crate::workbench::facts::{FlowFacts, StepFacts};
 use crate::workbench::recorded::expect_unseen;
 use crate::workbench::rows::{BrokenPromise, RowsError, check_rows, sample_of, tables};
+use crate::workbench::set_apart::rows_set_apart;
 
 /// The result of running a step again.
 pub(in crate::workbench) struct Repeated {
@@ -115,7 +118,7 @@ impl<'a> Bench<'a> {
             Compared::Same { within } if recorded.uses == MAP_STEP => {
                 self.children(recorded, index)?.unwrap_or(Outcome::Verified { within })
             }
-            Compared::Same { within } => match self.broken_promise(&repetition, &outputs, approximate)? {
+            Compared::Same { within } => match self.broken_promise(&repetition, index, &outputs, approximate)? {
                 Some(broken) => Outcome::Differs(Fault::Rows(broken)),
                 None => Outcome::Verified { within },
             },
@@ -205,11 +208,23 @@ impl<'a> Bench<'a> {
         Ok(Verification { flow_id: instance.flow_id(), flow: facts.flow, steps })
     }
 
+    /// Returns the rows that the step at `index` set apart. A repetition does not work on them either.
+    fn set_apart(&self, index: usize) -> Result<Vec<RowSetApart>, WorkbenchError> {
+        let (store, state) = (self.store.as_ref(), &self.instance.steps()[index]);
+        match self.instance.recorded(index) {
+            Some(step) if step.shards.is_some() => {
+                Ok(rows_set_apart(store, &store.list(self.instance.flow_id())?, index, state)?)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// Repeats a sample of the rows of a row step one by one, in another order and in other pieces. Not for an approximate
     /// step, whose results may differ anyway.
     fn broken_promise(
         &self,
         repetition: &Repetition,
+        index: usize,
         outputs: &[StepOutput],
         approximate: bool,
     ) -> Result<Option<BrokenPromise>, WorkbenchError> {
@@ -221,7 +236,10 @@ impl<'a> Bench<'a> {
         // The step has just read this input.
         let Some(input) = input.and_then(|root| Dataset::unpack(&root, &stored).ok()) else { return Ok(None) };
         let run = |rows: &[usize]| Ok(tables(&repetition.run_on(port.name, &input, rows)?));
-        match check_rows(run, &tables(outputs), &sample_of(input.table().rows())) {
+        let set_apart = self.set_apart(index)?;
+        let mut sample = sample_of(input.table().rows());
+        sample.retain(|row| set_apart.iter().all(|apart| apart.row != row + 1));
+        match check_rows(run, &tables(outputs), &sample) {
             Ok(()) => Ok(None),
             Err(RowsError::Broken(broken)) => Ok(Some(*broken)),
             Err(RowsError::Fails(error)) if error.is_interrupted() => {
@@ -261,7 +279,16 @@ impl<'a> Bench<'a> {
         let repetition =
             Repetition::of(step, &started.inputs, self.files.clone(), self.store.clone(), self.cancel.clone());
         let children = self.recorded_children(recorded, index)?.map(|children| Arc::new(children) as Arc<dyn Children>);
-        let repetition = repetition.with_children(children);
+        let set_apart = self.set_apart(index)?;
+        let known = match repetition.step().inputs().iter().find(|port| port.rows).map(|port| port.name) {
+            Some(port) if !set_apart.is_empty() => {
+                let input = repetition.input(port).map(|hash| self.store.read_artifact(hash)).transpose()?.flatten();
+                let rows = input.and_then(|root| TableRoot::of(&root).ok()).map_or(0, |root| root.rows);
+                Some(ShardResults::without(rows, &set_apart))
+            }
+            _ => None,
+        };
+        let repetition = repetition.with_children(children).setting_apart(known);
         let is_of_shard = |begun: &FlowInitialized| begun.definition.steps.iter().any(|step| step.uses == SHARD_STEP);
         let repetition = repetition.on_part(self.instance.initialized().is_some_and(is_of_shard));
         match repetition.run() {

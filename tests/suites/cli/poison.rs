@@ -1,0 +1,182 @@
+//! Rows that kill the process that works on them: they are found and set apart, and everything else is as without them.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, ExitStatus};
+
+use serde_json::{Value, json};
+
+use crate::harness::Place;
+
+/// A program that scores rows, and kills the `chem` that started it if `deadly.txt` has a pattern that matches one of them.
+const PROGRAM: &str = r#"rows=$(cat)
+if echo "$rows" | grep -q -f deadly.txt; then
+  process=$PPID
+  until grep -q '^chem' /proc/$process/comm; do process=$(cut -d' ' -f4 /proc/$process/stat); done
+  echo died >> died.txt
+  kill -9 $process
+  sleep 60
+fi
+echo "$rows" | sed 's/}$/, "one": 1}/'
+"#;
+
+/// Returns a place with a flow in shards of `rows` rows over the numbers below `count`, in which these are deadly.
+fn place(count: usize, rows: usize, deadly: &[usize], retry: &str) -> Place {
+    let place = Place::new();
+    let steps = [
+        "- id: score",
+        "  uses: process.run",
+        "  with: { command: [sh, \"{program}\"], files: { program: score.sh }, version: \"1\", rows: true, types: { one: integer } }",
+        retry,
+        "- { id: low, uses: table.filter, with: { where: n < 390 } }",
+    ];
+    let steps: String = steps.iter().filter(|line| !line.is_empty()).map(|line| format!("        {line}\n")).collect();
+    let read = "flow: score\nsteps:\n  - { id: read, uses: table.read, with: { path: numbers.csv } }\n";
+    place.write("cut.yaml", &format!("{read}  - map:\n      over: read\n      rows: {rows}\n      steps:\n{steps}"));
+    place.write("score.sh", PROGRAM);
+    let patterns: String = deadly.iter().map(|n| format!("\"n\":{n}}}\n")).collect();
+    place.write("deadly.txt", &patterns);
+    numbers(&place, (0..count).collect());
+    place
+}
+
+fn numbers(place: &Place, numbers: Vec<usize>) {
+    let lines: String = numbers.iter().map(|n| format!("{n}\n")).collect();
+    place.write("numbers.csv", &format!("n\n{lines}"));
+}
+
+fn deaths(place: &Place) -> usize {
+    std::fs::read_to_string(place.path().join("died.txt")).unwrap_or_default().lines().count()
+}
+
+fn ended(process: Child) -> (ExitStatus, String, String) {
+    let output = process.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status, text(output.stdout), text(output.stderr))
+}
+
+/// Runs the flow, and resumes it as often as a deadly row kills the process. Returns the run as the last process prints it.
+fn run_and_resume(place: &Place, store: &str) -> (ExitStatus, String, String) {
+    let arguments = |command: &[&'static str]| [command, &["--format", "json", "-q", "--store"]].concat();
+    let mut process = place.spawn(&[&arguments(&["run", "cut.yaml"])[..], &[store]].concat());
+    for _ in 0..80 {
+        let (status, stdout, stderr) = ended(process);
+        if status.signal() != Some(9) {
+            return (status, stdout, stderr);
+        }
+        process = place.spawn(&[&arguments(&["resume", "@last"])[..], &[store]].concat());
+    }
+    panic!("it dies again and again");
+}
+
+/// Returns the outputs of the steps that work on the rows.
+fn outputs(run: &Value) -> Value {
+    let steps = run["steps"].as_array().unwrap();
+    steps.iter().filter(|step| step["id"] != "read").map(|step| json!([step["id"], step["outputs"]])).collect()
+}
+
+/// Returns the outputs of the same flow on a table without the deadly rows.
+fn expected(count: usize, rows: usize, deadly: &[usize]) -> Value {
+    let place = place(count, rows, &[], "");
+    place.write("deadly.txt", "none\n");
+    numbers(&place, (0..count).filter(|n| !deadly.contains(n)).collect());
+    outputs(&place.chem(&["run", "cut.yaml", "--format", "json"]).expect(0).json())
+}
+
+/// Returns the rows that the run set apart, by what its log says.
+fn set_apart(place: &Place, store: &str, run: &str) -> Vec<(u64, String)> {
+    let events = place.chem(&["log", run, "--format", "json", "--store", store]).expect(0).json_lines();
+    let data = events
+        .iter()
+        .filter(|event| event["payload"]["signal"] == "set_apart")
+        .flat_map(|event| event["payload"]["data"].as_array().unwrap().clone());
+    data.map(|row| (row["row"].as_u64().unwrap(), row["reason"].as_str().unwrap().to_owned())).collect()
+}
+
+const REASON: &str = "3 processes, one after the other, died at step `score`";
+
+/// Two deadly rows in one shard, and a process that runs all shards itself.
+fn deadly_rows_are_set_apart(store: &str, place: &Place) {
+    let (status, stdout, stderr) = run_and_resume(place, store);
+    assert!(status.success(), "{stderr}");
+    let run: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(outputs(&run), expected(400, 100, &[205, 213]));
+    let id = run["flow_id"].as_str().unwrap();
+    assert_eq!(set_apart(place, store, id), [(206, REASON.to_owned()), (214, REASON.to_owned())]);
+    // The shard dies twice, each part with a deadly row once, and each of these rows three times.
+    assert!((9..=10).contains(&deaths(place)), "{}", deaths(place));
+    let before = deaths(place);
+    place.chem(&["verify", id, "--store", store]).expect(0);
+    // A spool keeps no seals.
+    if !store.starts_with("spool:") {
+        place.chem(&["audit", id, "--store", store]).expect(0);
+    }
+    let trace = place.chem(&["trace", id, "--record", "214", "--store", store]).expect(0).stdout;
+    assert!(trace.contains(REASON), "{trace}");
+    let shown = place.chem(&["show", id, "--format", "json", "--store", store]).expect(0).json();
+    let parts = shown["children"].as_array().unwrap().iter().filter(|child| !child["parts"].is_null()).count();
+    assert!(parts > 16, "{parts}");
+    assert_eq!(deaths(place), before, "what only looks at a run starts no deadly work");
+}
+
+#[test]
+fn deadly_rows_are_set_apart_on_sqlite() {
+    deadly_rows_are_set_apart("sqlite:poison.db", &place(400, 100, &[205, 213], ""));
+}
+
+#[test]
+fn deadly_rows_are_set_apart_on_a_spool() {
+    deadly_rows_are_set_apart("spool:poison", &place(400, 100, &[205, 213], ""));
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn deadly_rows_are_set_apart_on_postgres() {
+    let Some(database) = chem_tests::postgres_server::database() else { return };
+    deadly_rows_are_set_apart(&database.url(), &place(400, 100, &[205, 213], ""));
+}
+
+#[test]
+fn two_workers_find_a_deadly_row_and_the_retry_policy_says_how_often_it_is_tried() {
+    let place = place(400, 100, &[213], "  retry: { attempts: 4 }");
+    let store = "sqlite:poison.db";
+    let mut parent = place.spawn(&["run", "cut.yaml", "-q", "--store", store]);
+    while deaths(&place) == 0 {
+        std::thread::yield_now();
+    }
+    parent.wait().unwrap();
+    let run = place.chem(&["ls", "--format", "json", "--store", store]).expect(0).json()[0]["flow_id"].clone();
+    let id = run.as_str().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let (status, _, stderr) = ended(place.spawn(&["work", id, "-q", "--store", store]));
+                    if status.signal() != Some(9) {
+                        assert!(status.success(), "{stderr}");
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    let done = place.chem(&["resume", id, "--format", "json", "--store", store]).expect(0).json();
+    assert_eq!(outputs(&done), expected(400, 100, &[213]));
+    let reason = "4 processes, one after the other, died at step `score`".to_owned();
+    assert_eq!(set_apart(&place, store, id), [(214, reason)]);
+    // The shard dies twice, the part once, and the row four times.
+    assert_eq!(deaths(&place), 7);
+    // A later run takes none of it over, since another machine may be able to work on the row.
+    let again = place.spawn(&["run", "cut.yaml", "-q", "--store", store]);
+    assert_eq!(ended(again).0.signal(), Some(9));
+}
+
+#[test]
+fn what_kills_every_process_is_not_the_fault_of_the_rows() {
+    let place = place(40, 20, &[0], "");
+    place.write("deadly.txt", "n\n");
+    let (status, stdout, _) = run_and_resume(&place, "sqlite:poison.db");
+    assert!(!status.success());
+    assert!(stdout.contains("it is not the rows that kill the processes"), "{stdout}");
+    assert!(stdout.contains("after 10 rows have been set apart"), "{stdout}");
+    assert!(deaths(&place) < 50, "{}", deaths(&place));
+}
