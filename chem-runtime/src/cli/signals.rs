@@ -25,13 +25,14 @@ pub(super) fn stop_on_signals(cancel: CancelToken, message: &'static str) {
 
 #[cfg(unix)]
 fn on_each(stop: impl Fn() + Clone + Send + Sync + 'static) -> Result<(), String> {
-    use signal_hook::consts::{SIGHUP, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGTERM, SIGUSR1};
 
     use super::interrupts;
 
     interrupts::on_interrupt(stop.clone());
     let ignored = interrupts::ignored_signals();
-    let heeded = [SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    // Schedulers announce the end of a job with SIGUSR1, which would otherwise kill the process like a fault of its rows.
+    let heeded = [SIGTERM, SIGHUP, SIGUSR1].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
     let mut signals = signal_hook::iterator::Signals::new(heeded).map_err(|error| error.to_string())?;
     let wait = move || signals.forever().for_each(|_| stop());
     std::thread::Builder::new().name("signals".into()).spawn(wait).map_err(|error| error.to_string())?;

@@ -78,14 +78,14 @@ fn nothing_outlives_a_kill() {
 
 #[test]
 fn nothing_outlives_a_run_that_is_asked_to_stop_or_a_timeout() {
-    for (more, asked) in [("", true), (", timeout: 2", false)] {
+    for (more, asked) in [("", Some("-TERM")), ("", Some("-USR1")), (", timeout: 2", None)] {
         let place = place(THREE, more);
         let mut child = place.spawn(&["run", "p.yaml", "-q"]);
         let pids = numbers(&place, "pids", 3);
-        if asked {
-            signal("-TERM", child.id());
+        if let Some(asked) = asked {
+            signal(asked, child.id());
         }
-        assert_eq!(child.wait().unwrap().code(), Some(if asked { 130 } else { 1 }));
+        assert_eq!(child.wait().unwrap().code(), Some(if asked.is_some() { 130 } else { 1 }), "{asked:?}");
         for pid in pids {
             assert!(is_gone(pid), "process {pid} lives on");
         }
