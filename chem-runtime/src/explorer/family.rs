@@ -52,8 +52,8 @@ pub(super) struct Share {
 /// A child in a list.
 pub(super) struct ChildRow {
     pub(super) id: String,
-    pub(super) step: String,
-    pub(super) index: usize,
+    /// Its name among the children of the run, such as `score/2`.
+    pub(super) name: String,
     pub(super) given: Clipped,
     pub(super) status: &'static str,
     pub(super) class: &'static str,
@@ -90,8 +90,7 @@ impl ChildRow {
         let status = child.status_name();
         Self {
             id: child.flow_id.to_string(),
-            step: child.step_id.clone(),
-            index: child.index,
+            name: child.name(),
             given: Clipped::new(child.label()),
             status,
             class: STATUSES.iter().find(|(name, _)| *name == status).map_or("pending", |(_, class)| class),

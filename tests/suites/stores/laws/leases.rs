@@ -34,10 +34,14 @@ pub(super) fn whoever_has_a_run_in_hand_can_be_asked_for(backend: &dyn Backend) 
     let lease = Lease::of_new_run(flow_id, far_away());
     store.append_as((&lease).into(), 0, &[numbered(0)]).unwrap();
     assert_eq!(store.lease_holder(flow_id).unwrap(), Some(far_away()));
+    let is_released = || store.read_lease(flow_id).unwrap().unwrap().released;
+    assert!(!is_released());
     store.release_lease(&lease).unwrap();
     assert_eq!(store.lease_holder(flow_id).unwrap(), None);
+    assert!(is_released());
     let lost = store.acquire_lease(flow_id, &gone(), Takeover::IfFree).unwrap();
     assert_eq!(store.lease_holder(flow_id).unwrap(), None, "{lost:?}");
+    assert!(!is_released(), "a holder that is gone has released nothing");
 }
 
 pub(super) fn a_zombie_is_fenced_even_where_nobody_has_written_since(backend: &dyn Backend) {
