@@ -1,11 +1,15 @@
 //! Measures what shards cost: `cargo bench -p chem-tests --bench shards`.
 //!
-//! In each kind of store, runs cheap steps on many rows (`CHEM_BENCH_ROWS`, a million by default) as a whole and in more and more
-//! shards, with eight workers (`CHEM_BENCH_WORKERS`) in this process, and prints the time of a core for each shard, with the work on
-//! its rows. Then counts how many shards of one row 64 workers claim and end in a second.
+//! In each kind of store (`CHEM_BENCH_STORES`, all but that in memory by default), runs a flow on many rows (`CHEM_BENCH_ROWS`, a
+//! million by default) as a whole and in more and more shards (`CHEM_BENCH_SHARDS`, `10,100,1000` by default), with eight workers
+//! (`CHEM_BENCH_WORKERS`) beside the process of the run. The flow has two cheap steps, and once more in place of the first of
+//! them a step that takes `CHEM_BENCH_ROW_US` microseconds of a core for each row (none by default, which leaves this out).
+//! Prints what a shard costs beyond the work on its rows: the time of the cores, less that of the flow as a whole. Then counts
+//! how many shards of one row 64 workers claim and end in a second.
 
-use std::sync::Arc;
+use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use chem_runtime::artifact::{Column, ColumnType, Table, Values};
@@ -13,12 +17,13 @@ use chem_runtime::engine::{FlowEngine, WorkOptions};
 use chem_runtime::event::FlowId;
 use chem_runtime::fingerprint::Fingerprint;
 use chem_runtime::flow::FlowDefinition;
+use chem_runtime::step;
 use chem_runtime::step::{
-    ExecutionContext, PlannedStep, Registry, Shards, StepDefinition, StepId, StepKind, StepOutput, StepPolicy,
-    StepRunResult,
+    BatchOutput, ExecutionContext, PlannedStep, Registry, RowWork, Rows, Shards, StepDefinition, StepError, StepId,
+    StepKind, StepOutput, StepPolicy, StepRunResult,
 };
 use chem_runtime::store::{EventStore, RunFilter};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A source that gives a table.
 struct Given(StepId, Table);
@@ -37,8 +42,41 @@ impl StepDefinition for Given {
     }
 }
 
-/// Returns a flow of two cheap steps on so many rows, in shards of `size` rows.
-fn definition(rows: usize, size: Option<usize>) -> FlowDefinition {
+/// Doubles `n`, and takes some time of a core for each row.
+#[step("bench.slow", version = 1, rows = ["n"])]
+fn slow(
+    table: Rows<Table>,
+    /// The microseconds for each row.
+    micros: i64,
+) -> Result<RowWork<Table>, StepError> {
+    let rounds = micros as u64 * *ROUNDS_PER_US;
+    let work = table.each(move |batch, _| {
+        let doubled = batch.integers("n")?.map(|n| {
+            black_box(spin(rounds));
+            n.map(|n| n * 2)
+        });
+        Ok(BatchOutput::all().with(Values::integers(doubled)))
+    });
+    Ok(work.with_columns([Column::new("twice", ColumnType::Integer)])?)
+}
+
+/// Works without memory and without the clock, which passes also while another thread has the core.
+fn spin(rounds: u64) -> u64 {
+    (0..rounds).fold(1, |state: u64, round| black_box(state.wrapping_mul(6_364_136_223_846_793_005) ^ round))
+}
+
+static ROUNDS_PER_US: LazyLock<u64> = LazyLock::new(|| {
+    let timed = |_| {
+        let began = Instant::now();
+        black_box(spin(1_000_000));
+        1_000_000 / (began.elapsed().as_micros() as u64).max(1)
+    };
+    // Whatever interrupts the loop makes it slower.
+    (0..20).map(timed).max().unwrap()
+});
+
+/// Returns a flow of two steps on so many rows, in shards of `size` rows. The first takes so many microseconds a row.
+fn definition(rows: usize, micros: usize, size: Option<usize>) -> FlowDefinition {
     let numbers = Values::integers((0..rows as i64).map(|row| row * 7919 % 1_000_003));
     let table = Table::new([(Column::new("n", ColumnType::Integer), numbers)]).unwrap();
     let given: Box<dyn StepDefinition> = Box::new(Given(StepId::new("given").unwrap(), table));
@@ -46,17 +84,18 @@ fn definition(rows: usize, size: Option<usize>) -> FlowDefinition {
         shards: size.map(|rows| Shards { group: "twice".into(), over: "given".into(), rows }),
         ..StepPolicy::default()
     };
-    let step = |id: &str, uses: &str, params: serde_json::Value, from: &str| {
+    let step = |id: &str, uses: &str, params: Value, from: &str| {
         let registration = Registry::linked().unwrap().get(uses).unwrap();
         let step = registration.bind(StepId::new(id).unwrap(), params.as_object().unwrap());
         let step = step.unwrap_or_else(|_| panic!("{uses} takes its parameters"));
         let inputs = vec![("table".to_owned(), from.to_owned())];
         PlannedStep { step, inputs, source: false, policy: policy.clone() }
     };
-    let steps = [
-        step("twice", "table.compute", json!({ "columns": [{ "twice": "n * 2" }] }), "given"),
-        step("keep", "table.filter", json!({ "where": "twice > 1000" }), "twice"),
-    ];
+    let first = match micros {
+        0 => step("twice", "table.compute", json!({ "columns": [{ "twice": "n * 2" }] }), "given"),
+        _ => step("twice", "bench.slow", json!({ "micros": micros }), "given"),
+    };
+    let steps = [first, step("keep", "table.filter", json!({ "where": "twice > 1000" }), "twice")];
     FlowDefinition::new([given.into()].into_iter().chain(steps)).unwrap()
 }
 
@@ -95,31 +134,52 @@ fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).ok().map_or(default, |value| value.parse().unwrap())
 }
 
-fn main() {
+/// Runs a flow as a whole and in shards, and prints what they cost.
+fn compare(store: &Arc<dyn EventStore>, name: &str, micros: usize, shards: &[usize]) {
     let (rows, workers) = (setting("CHEM_BENCH_ROWS", 1_000_000), setting("CHEM_BENCH_WORKERS", 8));
-    let cores = std::thread::available_parallelism().unwrap().get();
-    for (name, backend) in chem_tests::stores::fresh().into_iter().filter(|(name, _)| *name != "memory") {
-        let store = backend.store();
-        let (expected, _, whole) = run(&store, &definition(rows, None), 0);
-        println!("\n{name}: {rows} rows as a whole: {:.2} s\n", whole.as_secs_f64());
+    let cores = std::thread::available_parallelism().unwrap().get().min(workers + 1) as f64;
+    let (expected, _, whole) = run(store, &definition(rows, micros, None), 0);
+    let cost = if micros == 0 { "cheap steps".to_owned() } else { format!("{micros} us a row") };
+    println!("\n{name}, {rows} rows, {cost}: {:.2} s as a whole\n", whole.as_secs_f64());
+    println!(
+        "| shards | in shards | times the whole | children | more of a core for each child | and with the gathering |"
+    );
+    println!("|---:|---:|---:|---:|---:|---:|");
+    for shards in shards {
+        let (found, parent, took) = run(store, &definition(rows, micros, Some(rows.div_ceil(*shards))), workers);
+        assert_eq!(found, expected);
+        let (count, worked) = children(store, parent);
+        let more = |time: Duration| (time.as_secs_f64() - whole.as_secs_f64()) * 1e3 * cores / count as f64;
         println!(
-            "| shards | with the gathering | times the whole | children | of a core for each shard |\n|---|---|---|---|---|"
+            "| {count} | {:.2} s | {:.2} | {:.2} s | {:.1} ms | {:.1} ms |",
+            took.as_secs_f64(),
+            took.as_secs_f64() / whole.as_secs_f64(),
+            worked.as_secs_f64(),
+            more(worked),
+            more(took),
         );
-        for shards in [10, 100, 1_000] {
-            let (found, parent, took) = run(&store, &definition(rows, Some(rows.div_ceil(shards))), workers);
-            assert_eq!(found, expected);
-            let (count, worked) = children(&store, parent);
-            let each = worked.as_secs_f64() * 1e3 * cores.min(workers + 1) as f64 / count as f64;
-            println!(
-                "| {count} | {:.2} s | {:.2} | {:.2} s | {each:.1} ms |",
-                took.as_secs_f64(),
-                took.as_secs_f64() / whole.as_secs_f64(),
-                worked.as_secs_f64(),
-            );
+    }
+}
+
+fn main() {
+    let shards = std::env::var("CHEM_BENCH_SHARDS").unwrap_or_else(|_| "10,100,1000".to_owned());
+    let shards: Vec<usize> = shards.split(',').filter(|one| !one.is_empty()).map(|one| one.parse().unwrap()).collect();
+    let stores = std::env::var("CHEM_BENCH_STORES").ok();
+    let is_meant = |name: &str| stores.as_ref().map_or(name != "memory", |all| all.split(',').any(|one| one == name));
+    for (name, backend) in chem_tests::stores::fresh().into_iter().filter(|(name, _)| is_meant(name)) {
+        let store = backend.store();
+        if !shards.is_empty() {
+            compare(&store, name, 0, &shards);
+            match setting("CHEM_BENCH_ROW_US", 0) {
+                0 => {}
+                micros => compare(&store, name, micros, &shards),
+            }
         }
-        let claims = rows.min(2_000);
-        let (_, parent, _) = run(&store, &definition(claims, Some(1)), 64);
+        let (_, parent, _) = run(&store, &definition(setting("CHEM_BENCH_CLAIMS", 2_000), 0, Some(1)), 64);
         let (count, worked) = children(&store, parent);
-        println!("\n64 workers end {count} shards of one row: {:.0} a second", count as f64 / worked.as_secs_f64());
+        println!(
+            "\n{name}: 64 workers claim and end {count} shards of one row: {:.0} a second",
+            count as f64 / worked.as_secs_f64()
+        );
     }
 }

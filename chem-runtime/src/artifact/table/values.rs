@@ -189,8 +189,13 @@ impl Values {
         .unwrap_or(Value::Null)
     }
 
+    /// Returns whether the values from the row `start` on are those of the rows `rows` of `other`; all of them must exist.
+    pub(crate) fn has_at(&self, start: usize, other: &Self, rows: &Range<usize>) -> bool {
+        self.slice(&(start..start + rows.len())) == other.slice(rows)
+    }
+
     /// Returns the values in these rows, which must exist, without copying them.
-    pub(super) fn slice(&self, rows: &Range<usize>) -> Self {
+    pub(crate) fn slice(&self, rows: &Range<usize>) -> Self {
         match self {
             Self::Text(array) => Self::Text(array.slice(rows.start, rows.len())),
             Self::Integer(array) => Self::Integer(array.slice(rows.start, rows.len())),

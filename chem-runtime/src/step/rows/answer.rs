@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::known_rows::Foreknown;
+use super::known_rows::Origin;
 use super::outcomes::Outcomes;
 use super::output::{BatchOutput, Counts, Tally};
 use super::work::{Carried, RowReturn, RowWork};
@@ -21,11 +21,16 @@ pub(super) struct Job {
     pub(super) rows: Range<usize>,
     /// The number of rows of the input before `table`.
     pub(super) before: usize,
-    /// What is known about the rows.
-    pub(super) known: Option<Foreknown>,
+    /// Where what comes out for them is from.
+    pub(super) origin: Origin,
 }
 
 impl Job {
+    /// Returns these columns and rows of the table; `None` for each row of the job once.
+    fn rows_of(&self, table: &Table, rows: Option<&[usize]>) -> Table {
+        rows.map_or_else(|| table.slice(self.rows.clone()), |rows| table.gather(&self.indices(rows)))
+    }
+
     /// Returns the indices in the table of rows of the job.
     fn indices(&self, rows: &[usize]) -> Vec<usize> {
         rows.iter().map(|row| self.rows.start + row).collect()
@@ -78,41 +83,53 @@ impl<R: RowReturn> RowWork<R> {
         let mut tally = Tally::default();
         let batch = Batch::new(&job.table, reads, job.rows.clone(), job.before);
         context.cancel().scope(|| {
-            let answer = match &job.known {
-                Some(Foreknown::Result(known)) => known.answer(&batch, &mut tally, &self.work),
-                Some(Foreknown::SetApart(apart)) => apart.answer(&batch, &self.layout),
-                None => (self.work)(&batch, &mut tally),
+            let answer = match &job.origin {
+                Origin::Work => (self.work)(&batch, &mut tally),
+                Origin::SetApart(apart) => apart.answer(&batch, &self.layout),
+                Origin::Search(known, index) => known.answer(index, &batch, &mut tally, &self.work),
+                Origin::Rows(known, rows) => {
+                    let (answer, counts, outcomes) = known.of_range(rows.clone());
+                    answer.check(job.rows.len(), self.layout.computed())?;
+                    return self.packed(&job, context.sample(), answer, counts, outcomes);
+                }
             };
             // Cancellation may have ended the batch early.
             context.check_cancelled()?;
-            self.checked(&job, context.sample(), answer?, tally)
+            let (answer, rows) = (answer?, job.rows.len());
+            answer.check(rows, self.layout.computed())?;
+            let rejected = answer.rejects.as_ref().map_or(&[][..], |(rows, _)| rows);
+            let outcomes = outcomes(rows, &answer.rows(rows), rejected, &tally);
+            self.packed(&job, context.sample(), answer, tally.into_counts(), outcomes)
         })
     }
 
-    fn checked(
+    /// Returns what comes out for a job, with the text of its rows.
+    fn packed(
         &self,
         job: &Job,
         sample: Option<&Sample>,
         answer: BatchOutput,
-        tally: Tally,
+        counts: Counts,
+        outcomes: Outcomes,
     ) -> Result<Answer, StepError> {
         let rows = job.rows.len();
-        answer.check(rows, self.layout.computed())?;
         match (&answer.rejects, R::REJECTS) {
             (Some(_), false) => return Err(StepError::new("the row step rejects rows, but has no output for them")),
             (None, true) => return Err(StepError::new("the row step has an output of rejects, but gives none")),
             _ => {}
         }
-        let from = answer.rows(rows);
+        let from = answer.from(rows).map(<[usize]>::to_vec);
         let BatchOutput { columns, rejects, .. } = answer;
-        let outcomes = outcomes(rows, &from, rejects.as_ref().map_or(&[], |(rows, _)| rows), &tally);
-        let same = from.iter().copied().eq(0..rows);
         let rejects = rejects.map(|(rows, table)| self.with_carried(job, sample, &rows, table)).transpose()?;
-        let numbers = || job.numbers(sample, &from);
-        let table = Arc::new(self.layout.table(&job.table, &job.indices(&from), numbers, columns)?);
+        let numbers = || match &from {
+            Some(from) => job.numbers(sample, from),
+            None => job.numbers(sample, &(0..rows).collect::<Vec<_>>()),
+        };
+        let carried = |table: &Table| job.rows_of(table, from.as_deref());
+        let table = Arc::new(self.layout.table(&job.table, carried, numbers, columns)?);
         R::hand_on(&self.input.kind, table.clone())?;
         let output = Made::of(Arc::unwrap_or_clone(table));
-        Ok(Answer { rows, same, output, rejects: rejects.map(Made::of), counts: tally.into_counts(), outcomes })
+        Ok(Answer { rows, same: from.is_none(), output, rejects: rejects.map(Made::of), counts, outcomes })
     }
 
     /// Adds to the rejects what comes from the input.

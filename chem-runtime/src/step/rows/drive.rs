@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::{Answer, Job};
 use super::in_order::in_order;
 use super::input::WholeInput;
-use super::known_rows::KnownRows;
+use super::known_rows::{KnownRows, Origin};
 use super::outcomes::Outcomes;
 use super::output::{Counts, Tally, Totals};
 use super::taken_over::{FoundRows, Known};
@@ -126,7 +126,7 @@ impl<R: RowReturn> RowWork<R> {
             return Ok(KnownRows::none());
         }
         let head = Arc::new(self.input.stream.head()?);
-        let none = self.answer(reads, context, Job { table: head, rows: 0..0, before: 0, known: None })?;
+        let none = self.answer(reads, context, Job { table: head, rows: 0..0, before: 0, origin: Origin::Work })?;
         tally.add_all(&none.counts);
         let columns = self.input.stream.columns();
         let carried = if self.rejects == Carried::Row { columns.len() } else { 0 };
@@ -134,8 +134,7 @@ impl<R: RowReturn> RowWork<R> {
         let of_apart = rejects.clone();
         let read = move |earlier: &EarlierRows, found: &FoundRows| {
             let (artifacts, rejects) = (context.artifacts(), rejects.as_deref());
-            let read = || Known::read(earlier, columns, reads, &self.layout, rejects, artifacts, found);
-            match context.cancel().scope(read) {
+            match Known::read(earlier, columns, reads, &self.layout, rejects, artifacts, found) {
                 Err(
                     error @ (ArtifactError::Missing { .. }
                     | ArtifactError::Corrupt { .. }
@@ -149,7 +148,7 @@ impl<R: RowReturn> RowWork<R> {
         };
         match (context.shards(), context.earlier_rows()) {
             (Some(shards), _) => Ok(KnownRows::shards(Box::new(read), shards, of_apart)),
-            (None, Some(earlier)) => KnownRows::whole(Box::new(read), earlier),
+            (None, Some(earlier)) => context.cancel().scope(|| KnownRows::whole(Box::new(read), earlier)),
             (None, None) => Ok(KnownRows::none()),
         }
     }
@@ -167,7 +166,11 @@ impl<R: RowReturn> RowWork<R> {
         if start == total {
             // A table without rows is one batch: its answer has the columns of the rejects.
             let head = Arc::new(self.input.stream.head()?);
-            return take(self.answer(reads, context, Job { table: head, rows: 0..0, before: total, known: None })?);
+            return take(self.answer(
+                reads,
+                context,
+                Job { table: head, rows: 0..0, before: total, origin: Origin::Work },
+            )?);
         }
         let fixed = context.batch_rows().or(match self.batches {
             Batches::Of(rows) => Some(rows),
@@ -188,12 +191,11 @@ impl<R: RowReturn> RowWork<R> {
                     (self.input.check)(&self.input.kind, piece.table.clone())?;
                 }
             }
-            let Some(TablePiece { table, rows, first }) = &mut rest else { return Ok(None) };
-            let (known, known_end) = known.at(*first + rows.start)?;
-            let end = rows.end.min(rows.start + size.get()).min(known_end - *first);
-            let job = Job { table: table.clone(), rows: rows.start..end, before: *first, known };
-            rows.start = end;
-            Ok(Some(job))
+            let Some(piece) = &mut rest else { return Ok(None) };
+            let (count, origin) = context.cancel().scope(|| known.next(piece, size.get()))?;
+            let rows = piece.rows.start..piece.rows.start + count;
+            piece.rows.start = rows.end;
+            Ok(Some(Job { table: piece.table.clone(), rows, before: piece.first, origin }))
         };
         let work = |job| {
             let began = Instant::now();

@@ -96,11 +96,11 @@ impl Layout {
         })
     }
 
-    /// Builds the output from the rows `from` of the input, which have these `numbers`, and the computed columns.
+    /// Builds the output from the rows of the input that `rows_of` selects, which have these `numbers`, and the computed columns.
     pub(super) fn table(
         &self,
         input: &Table,
-        from: &[usize],
+        rows_of: impl Fn(&Table) -> Table,
         numbers: impl Fn() -> Values,
         computed: Vec<Values>,
     ) -> Result<Table, TableError> {
@@ -108,7 +108,7 @@ impl Layout {
             Source::Input(index) => Some(*index),
             Source::Computed(_) | Source::Number => None,
         });
-        let carried = input.select(&indices.collect::<Vec<_>>()).gather(from);
+        let carried = rows_of(&input.select(&indices.collect::<Vec<_>>()));
         let mut next = 0;
         let columns = self.columns.iter().filter_map(|(column, source)| {
             let data = match source {
@@ -121,7 +121,7 @@ impl Layout {
             };
             Some((column.clone(), data))
         });
-        Table::with_rows(columns, from.len())
+        Table::with_rows(columns, carried.rows())
     }
 
     /// Returns the output for an input each of whose rows came out once: it shares the columns that were not computed.

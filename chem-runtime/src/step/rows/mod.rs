@@ -15,6 +15,7 @@ mod layout;
 mod method;
 mod outcomes;
 mod output;
+mod row_index;
 mod set_apart;
 mod taken_over;
 mod work;

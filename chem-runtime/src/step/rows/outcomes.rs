@@ -72,6 +72,18 @@ pub(super) struct Outcome {
     note: u64,
 }
 
+impl Outcome {
+    /// Returns the indices of the first row that came out and of the first reject.
+    pub(super) fn starts(&self) -> (usize, usize) {
+        (self.output, self.reject)
+    }
+
+    /// Returns the indices after the last row that came out and the last reject.
+    pub(super) fn ends(&self) -> (usize, usize) {
+        (self.output + self.outputs, self.reject + self.rejects)
+    }
+}
+
 /// Which rows of the outputs came out for which row of the input.
 #[derive(Debug)]
 pub(crate) struct RowOutcomes {
@@ -198,6 +210,29 @@ impl Outcomes {
     /// Returns what was counted for a row with this outcome; `None` if nothing was.
     pub(super) fn note(&self, outcome: &Outcome) -> Option<&Counts> {
         self.notes.get(usize::try_from(outcome.note.checked_sub(1)?).ok()?)
+    }
+
+    /// Returns the outcomes of some of the rows, and what was counted for all of them.
+    pub(super) fn of_rows(&self, rows: &[Outcome]) -> (Self, Counts) {
+        let mut some = Self::default();
+        // The number of each note among these rows, and how many of them have it.
+        let mut noted: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+        for outcome in rows {
+            some.outputs.push(outcome.outputs as u64, 1);
+            some.rejects.push(outcome.rejects as u64, 1);
+            let number = self.note(outcome).map_or(0, |note| {
+                let (number, times) = noted.entry(outcome.note).or_insert_with(|| (some.number_of(note), 0));
+                *times += 1;
+                *number
+            });
+            some.noted.push(number, 1);
+        }
+        let mut counts = Counts::default();
+        for (number, times) in noted.into_values() {
+            let note = number.checked_sub(1).and_then(|index| some.notes.get(usize::try_from(index).ok()?));
+            note.into_iter().for_each(|note| counts.add_times(note, times));
+        }
+        (some, counts)
     }
 
     /// Converts the outcomes to an artifact.

@@ -42,6 +42,11 @@ impl BatchOutput {
         Self { rejects: Some((rows, rejects)), ..self }
     }
 
+    /// Returns the row of the batch from which each row came; `None` if each came out once.
+    pub(super) fn from(&self, count: usize) -> Option<&[usize]> {
+        self.from.as_deref().filter(|rows| !rows.iter().copied().eq(0..count))
+    }
+
     /// Returns the row of the batch, which has `count` rows, from which each row came.
     pub(super) fn rows(&self, count: usize) -> Vec<usize> {
         self.from.clone().unwrap_or_else(|| (0..count).collect())
@@ -103,8 +108,13 @@ impl Counts {
     }
 
     pub(super) fn add_all(&mut self, other: &Self) {
+        self.add_times(other, 1);
+    }
+
+    /// Adds what was counted, so many times.
+    pub(super) fn add_times(&mut self, other: &Self, times: u64) {
         for (what, names) in &other.counts {
-            names.iter().for_each(|(name, count)| self.add(what.clone(), name, *count));
+            names.iter().for_each(|(name, count)| self.add(what.clone(), name, *count * times));
         }
         for (what, values) in &other.seen {
             values.iter().for_each(|value| self.see(what.clone(), value));

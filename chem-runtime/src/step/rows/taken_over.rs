@@ -4,18 +4,19 @@
 //! of an earlier result of the same work has a row with these values, the outcome of that row is the outcome of this one: the
 //! computed values, the rejects, and what was counted. All other columns come from the new input.
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::batch::Batch;
 use super::layout::Layout;
 use super::outcomes::{Outcome, Outcomes};
-use super::output::{BatchOutput, Tally};
+use super::output::{BatchOutput, Counts, Tally};
+use super::row_index::{DeclaredRows, RowIndex};
 use crate::artifact::{
-    ArtifactError, ArtifactSource, ArtifactValue as _, Cells as _, Column, Table, TableBuilder, Values,
+    ArtifactError, ArtifactSource, ArtifactValue as _, Column, Table, TableBuilder, TableRoot, Values,
 };
-use crate::cancel;
+use crate::cancel::Interrupted;
 use crate::fingerprint::ArtifactHash;
 use crate::step::earlier_rows::EarlierRows;
 use crate::step::error::StepError;
@@ -24,7 +25,7 @@ use crate::step::row_columns::RowColumns;
 
 /// An earlier result, in which rows are found by the values of the declared columns.
 pub(super) struct Known {
-    rows: RowIndex,
+    rows: DeclaredRows,
     /// The outcome of each row.
     outcomes: Vec<Outcome>,
     recorded: Outcomes,
@@ -73,9 +74,14 @@ impl Known {
     ) -> Result<Option<Self>, ArtifactError> {
         let table = |hash| Table::unpack(&artifacts.artifact(hash)?, artifacts);
         let output = |name: &str| earlier.outputs.iter().find(|output| output.name == name).map(|output| output.hash);
-        let Some(rows) = RowIndex::of(table(earlier.input)?, columns, reads)? else { return Ok(None) };
+        let Some(rows) = DeclaredRows::of(table(earlier.input)?, columns, reads) else { return Ok(None) };
         let (Some(main), refused) = (output(MAIN_OUTPUT), output(REJECTS)) else { return Ok(None) };
-        let (main, refused) = (table(main)?, refused.map(table).transpose()?);
+        // A step that computes nothing, such as a filter, has nothing in the main output that is not in the input.
+        let main = match layout.computed() {
+            0 => Table::with_rows([], TableRoot::of(&artifacts.artifact(main)?)?.rows)?,
+            _ => table(main)?,
+        };
+        let refused = refused.map(table).transpose()?;
         let refused = refused.map(|refused| own_columns(&refused, rejects.map_or(0, <[Column]>::len)));
         if refused.as_ref().map(Table::columns) != rejects {
             return Ok(None);
@@ -93,21 +99,64 @@ impl Known {
         }
         let refused_rows = refused.as_ref().map_or(0, Table::rows);
         let outcomes = artifacts.artifact(earlier.outcomes)?;
-        let recorded = Outcomes::of(&outcomes, rows.table.rows(), main.rows(), refused_rows)?;
+        let recorded = Outcomes::of(&outcomes, rows.count(), main.rows(), refused_rows)?;
         let outcomes = recorded.iter().collect();
         Ok(Some(Self { rows, outcomes, recorded, computed, rejects: refused, found: found.clone() }))
     }
 
-    /// Returns what comes out for a batch. Calls `work` for the rows that the earlier input does not have, if any.
+    /// Returns an index of the rows of the earlier input.
+    ///
+    /// # Errors
+    /// Fails if the step is asked to stop.
+    pub(super) fn index(&self) -> Result<RowIndex, Interrupted> {
+        RowIndex::of(&self.rows)
+    }
+
+    /// Returns whether the rows of the earlier input from `start` on have the values of the rows `rows` of `input`.
+    pub(super) fn has_at(&self, start: usize, input: &Table, rows: &Range<usize>) -> bool {
+        self.rows.are_at(start, input, rows)
+    }
+
+    /// Returns what came out for these rows of the earlier input, what was counted for them, and their outcomes.
+    pub(super) fn of_range(&self, rows: Range<usize>) -> (BatchOutput, Counts, Outcomes) {
+        let outcomes = self.outcomes.get(rows).unwrap_or_default();
+        self.found.add(outcomes.len(), 0);
+        let (start, end) = (outcomes.first().map(Outcome::starts), outcomes.last().map(Outcome::ends));
+        let (start, end) = (start.unwrap_or_default(), end.unwrap_or_default());
+        let from = |count: fn(&Outcome) -> usize| {
+            let rows = outcomes.iter().enumerate();
+            rows.flat_map(|(row, outcome)| std::iter::repeat_n(row, count(outcome))).collect::<Vec<_>>()
+        };
+        let mut output = match outcomes.iter().all(|outcome| outcome.outputs == 1) {
+            true => BatchOutput::all(),
+            false => BatchOutput::of(from(|outcome| outcome.outputs)),
+        };
+        let taken = start.0..end.0;
+        for earlier in &self.computed {
+            output = output.with(match earlier {
+                Some(earlier) => earlier.slice(&taken),
+                None => absent(taken.len()),
+            });
+        }
+        if let Some(rejects) = &self.rejects {
+            output = output.rejecting(from(|outcome| outcome.rejects), rejects.slice(start.1..end.1));
+        }
+        let (outcomes, counts) = self.recorded.of_rows(outcomes);
+        (output, counts, outcomes)
+    }
+
+    /// Returns what comes out for a batch, whose rows are looked up in the `index` of the earlier input. Calls `work` for the
+    /// rows that it does not have, if any.
     pub(super) fn answer(
         &self,
+        index: &RowIndex,
         batch: &Batch<'_>,
         tally: &mut Tally,
         work: impl FnOnce(&Batch<'_>, &mut Tally) -> Result<BatchOutput, StepError>,
     ) -> Result<BatchOutput, StepError> {
         let (table, rows) = batch.within();
         let found: Vec<Option<Outcome>> =
-            rows.clone().map(|row| self.outcomes.get(self.rows.find(table, row)?).copied()).collect();
+            rows.clone().map(|row| self.outcomes.get(index.find(table, row)?).copied()).collect();
         let new: Vec<usize> = (0..found.len()).filter(|row| found[*row].is_none()).collect();
         self.found.add(found.len() - new.len(), new.len());
         if new.len() == found.len() {
@@ -144,8 +193,7 @@ impl Known {
             let new = columns.next();
             merged = merged.with(match earlier {
                 Some(earlier) => outputs.of(earlier.gather(&outputs.earlier()), new)?,
-                // Whatever its values are, they are not in the output.
-                None => Values::booleans(vec![None; outputs.picks.len()]),
+                None => absent(outputs.picks.len()),
             });
         }
         merged.from = Some(outputs.rows());
@@ -159,6 +207,11 @@ impl Known {
         }
         Ok(merged)
     }
+}
+
+/// Returns the values of a computed column that is not in the output: whatever they are.
+fn absent(rows: usize) -> Values {
+    Values::booleans(vec![None; rows])
 }
 
 /// Returns the last `count` columns of rejects: those before them come from the input.
@@ -216,94 +269,6 @@ impl Merge {
     }
 }
 
-/// The rows of a table by the values of their declared columns.
-struct RowIndex {
-    table: Table,
-    /// For each declared column, its index in the table and in the new input.
-    columns: Vec<(usize, usize)>,
-    /// The hash of each distinct row and its index, ascending.
-    rows: Vec<(u64, usize)>,
-    hasher: RandomState,
-}
-
-impl RowIndex {
-    /// Indexes the rows of `table`, for an input with these columns. Returns `None` if the declared columns differ.
-    fn of(table: Table, columns: &[Column], reads: &RowColumns) -> Result<Option<Self>, ArtifactError> {
-        let declared = |columns: &[Column]| columns.iter().filter(|column| reads.contains(&column.name)).count();
-        let mut pairs = Vec::new();
-        for (index, column) in columns.iter().enumerate().filter(|(_, column)| reads.contains(&column.name)) {
-            match table.index_of(&column.name).filter(|there| table.columns()[*there] == *column) {
-                Some(there) => pairs.push((there, index)),
-                None => return Ok(None),
-            }
-        }
-        if declared(table.columns()) != pairs.len() {
-            return Ok(None);
-        }
-        let mut index =
-            Self { rows: Vec::with_capacity(table.rows()), table, columns: pairs, hasher: RandomState::new() };
-        for row in 0..index.table.rows() {
-            cancel::check_cell(row)?;
-            let hash = index.hash(&index.table, row, |(there, _)| there);
-            index.rows.push((hash, row));
-        }
-        index.rows.sort_unstable();
-        index.keep_the_first_of_equal_rows();
-        Ok(Some(index))
-    }
-
-    /// Of many equal rows, one is enough to be found.
-    fn keep_the_first_of_equal_rows(&mut self) {
-        let mut rows = std::mem::take(&mut self.rows);
-        rows.dedup_by(|(hash, row), (kept, first)| {
-            hash == kept
-                && self.columns.iter().all(|(there, _)| match self.table.data(*there) {
-                    Some(data) => same_cell(data, *row, data, *first),
-                    None => false,
-                })
-        });
-        self.rows = rows;
-    }
-
-    /// Returns the row of the table that has the values of the row `row` of the new input in the declared columns.
-    fn find(&self, input: &Table, row: usize) -> Option<usize> {
-        let hash = self.hash(input, row, |(_, here)| here);
-        let from = self.rows.partition_point(|(other, _)| *other < hash);
-        let same = |there: usize| {
-            self.columns.iter().all(|(earlier, now)| match (self.table.data(*earlier), input.data(*now)) {
-                (Some(earlier), Some(now)) => same_cell(earlier, there, now, row),
-                _ => false,
-            })
-        };
-        let candidates = self.rows[from..].iter().take_while(|(other, _)| *other == hash);
-        candidates.map(|(_, there)| *there).find(|there| same(*there))
-    }
-
-    fn hash(&self, table: &Table, row: usize, column: impl Fn((usize, usize)) -> usize) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        for data in self.columns.iter().filter_map(|pair| table.data(column(*pair))) {
-            match data {
-                Values::Text(values) => values.cell(row).hash(&mut hasher),
-                Values::Integer(values) => values.cell(row).hash(&mut hasher),
-                Values::Float(values) => values.cell(row).map(f64::to_bits).hash(&mut hasher),
-                Values::Boolean(values) => values.cell(row).hash(&mut hasher),
-            }
-        }
-        hasher.finish()
-    }
-}
-
-fn same_cell(one: &Values, row: usize, other: &Values, other_row: usize) -> bool {
-    match (one, other) {
-        (Values::Text(one), Values::Text(other)) => one.cell(row) == other.cell(other_row),
-        (Values::Integer(one), Values::Integer(other)) => one.cell(row) == other.cell(other_row),
-        // Tables have neither NaN nor -0.
-        (Values::Float(one), Values::Float(other)) => one.cell(row) == other.cell(other_row),
-        (Values::Boolean(one), Values::Boolean(other)) => one.cell(row) == other.cell(other_row),
-        _ => false,
-    }
-}
-
 /// Returns how many rows of the artifact `input` an earlier result would be taken over for, and how many rows there are.
 /// `None` if the declared columns differ.
 ///
@@ -317,7 +282,8 @@ pub(crate) fn rows_in_common(
 ) -> Result<Option<(u64, u64)>, ArtifactError> {
     let [before, now] = [earlier.input, input].map(|hash| Table::unpack(&artifacts.artifact(hash)?, artifacts));
     let now = now?;
-    let Some(index) = RowIndex::of(before?, now.columns(), reads)? else { return Ok(None) };
+    let Some(before) = DeclaredRows::of(before?, now.columns(), reads) else { return Ok(None) };
+    let index = RowIndex::of(&before)?;
     let found = (0..now.rows()).filter(|row| index.find(&now, *row).is_some()).count();
     Ok(Some((found as u64, now.rows() as u64)))
 }
