@@ -10,6 +10,7 @@ use super::children::{Child, ChildFlows, RecordedChildren, end_of};
 use super::deaths::{self, Predecessor};
 use super::environment::RunPlace;
 use super::shards::ShardFlows;
+use super::taken::Taken;
 use super::{Clock, CoreEngineError, FlowEngine, ReusePolicy};
 use crate::event::{FlowEvent, FlowEventKind, FlowId, FlowStatus, Resources, StepPolicy};
 use crate::flow::FlowInstance;
@@ -43,7 +44,7 @@ pub(super) enum Ran {
     Before(ChildEnd),
     /// It has ended.
     Now(ChildEnd),
-    /// Another process runs it.
+    /// Another process or thread runs it.
     Held,
 }
 
@@ -277,6 +278,7 @@ impl ChildRuns {
         if cancel.is_cancelled() {
             return Err(StepError::interrupted());
         }
+        let Some(_taken) = Taken::of(child.flow_id) else { return Ok(Ran::Held) };
         let (instance, events) = self.children.read(child)?;
         let flow_id = child.flow_id;
         let again = self.is_due_again(&instance, &events);

@@ -3,28 +3,16 @@
 //!
 //! The log is the queue. A claim is the lease on the child, or its first append; nothing else knows which child is taken.
 
-use std::collections::HashSet;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
 use jiff::Timestamp;
 
-use super::child_runs::{ChildRuns, Ran};
+use super::child_runs::ChildRuns;
 use super::clock::wait_until;
+use super::shift::{PAUSE, Shift, longer};
 use super::{CoreEngineError, FlowEngine};
 use crate::event::{FlowId, Resources};
 use crate::flow::{FlowInstance, FlowStep, StepStatus};
-use crate::step::children::ChildEnd;
 use crate::step::workers::workers;
 use crate::step::{CancelToken, StepError};
-
-/// How long to wait before asking again for a child that no process runs: at first, and at most.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
-
-/// Returns the pause after `pause`: twice as long.
-fn longer(pause: Duration) -> Duration {
-    (pause * 2).min(PAUSE.1)
-}
 
 /// How much to work.
 #[derive(Debug, Clone, Default)]
@@ -84,26 +72,6 @@ impl Stopped {
             Self::TooSmall => "too_small",
         }
     }
-}
-
-/// What the jobs of a worker share.
-struct Shift<'a> {
-    children: &'a ChildRuns,
-    options: &'a WorkOptions,
-    cancel: &'a CancelToken,
-    state: Mutex<State>,
-    /// A job has ended a child, or stopped.
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// The children that a job runs at the moment. A lease cannot tell the jobs of a process apart.
-    taken: HashSet<usize>,
-    ended: HashSet<usize>,
-    completed: Vec<FlowId>,
-    failed: Vec<FlowId>,
-    error: Option<StepError>,
 }
 
 impl FlowEngine {
@@ -204,23 +172,11 @@ impl FlowEngine {
     /// # Errors
     /// Fails if a child cannot run, and if `cancel` asks to stop.
     pub(super) fn run_children(&self, children: &ChildRuns, cancel: &CancelToken) -> Result<(), StepError> {
-        let options = WorkOptions { jobs: workers()?.current_num_threads(), ..WorkOptions::default() };
-        match self.do_shift(children, &options, cancel).error {
+        match Shift::work(children, workers()?.current_num_threads(), None, cancel).error {
             Some(error) => Err(error),
             None if cancel.is_cancelled() => Err(StepError::interrupted()),
             None => Ok(()),
         }
-    }
-
-    fn do_shift(&self, children: &ChildRuns, options: &WorkOptions, cancel: &CancelToken) -> State {
-        let shift = Shift { children, options, cancel, state: Mutex::default(), changed: Condvar::new() };
-        std::thread::scope(|scope| {
-            for job in 0..options.jobs.clamp(1, children.count().max(1)) {
-                let shift = &shift;
-                scope.spawn(move || shift.work(job));
-            }
-        });
-        shift.state.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stopped(&self, cancel: &CancelToken) -> Stopped {
@@ -240,12 +196,12 @@ impl FlowEngine {
         worked: &mut Worked,
     ) -> Result<(), CoreEngineError> {
         let done = worked.completed.len() + worked.failed.len();
-        let options = WorkOptions { most: options.most.map(|most| most.saturating_sub(done)), ..options.clone() };
-        let state = self.do_shift(children, &options, cancel);
+        let most = options.most.map(|most| most.saturating_sub(done));
+        let state = Shift::work(children, options.jobs, most, cancel);
         let count = state.completed.len() + state.failed.len();
         worked.completed.extend(state.completed);
         worked.failed.extend(state.failed);
-        worked.stopped = match options.most {
+        worked.stopped = match most {
             _ if cancel.is_cancelled() => self.stopped(cancel),
             Some(most) if count >= most && state.ended.len() < children.count() => Stopped::Enough,
             _ => Stopped::NothingLeft,
@@ -254,97 +210,5 @@ impl FlowEngine {
             Some(error) if !error.is_interrupted() => Err(CoreEngineError::Child(format!("{error:#}"))),
             _ => Ok(()),
         }
-    }
-}
-
-impl Shift<'_> {
-    /// Takes one child after another, until none is left or the work is over.
-    fn work(&self, job: usize) {
-        let total = self.children.count();
-        if total == 0 {
-            return;
-        }
-        // Workers that begin at different children ask less often for one that is taken.
-        let start = std::process::id() as usize + job * total / self.options.jobs.max(1);
-        let mut pause = PAUSE.0;
-        loop {
-            let ended = self.state().ended.len();
-            // One question to the store in place of one for each child.
-            match self.children.completed() {
-                Ok(completed) => self.state().ended.extend(completed),
-                Err(error) => {
-                    self.state().error.get_or_insert(error);
-                    return;
-                }
-            }
-            for index in (0..total).map(|offset| (start + offset) % total) {
-                if !self.claim(index) {
-                    continue;
-                }
-                let result = self.run(index);
-                let mut state = self.state();
-                state.taken.remove(&index);
-                self.changed.notify_all();
-                if let Err(error) = result {
-                    // Other jobs stop before they take another child.
-                    state.error.get_or_insert(error);
-                    return;
-                }
-            }
-            if self.is_over() {
-                return;
-            }
-            let state = self.state();
-            if state.ended.len() == total {
-                return;
-            }
-            pause = if state.ended.len() > ended { PAUSE.0 } else { longer(pause) };
-            drop(self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner));
-        }
-    }
-
-    /// Takes a child for this job, unless it has ended or another job has it.
-    fn claim(&self, index: usize) -> bool {
-        if self.is_over() {
-            return false;
-        }
-        let mut state = self.state();
-        !state.ended.contains(&index) && state.taken.insert(index)
-    }
-
-    fn run(&self, index: usize) -> Result<(), StepError> {
-        match self.children.run(index, self.cancel)? {
-            Ran::Before(_) => drop(self.state().ended.insert(index)),
-            Ran::Now(end) => {
-                self.state().ended.insert(index);
-                self.note(end);
-            }
-            Ran::Held => {
-                let ends = self.children.help(index, self.cancel, &|| self.is_over())?;
-                ends.into_iter().for_each(|end| self.note(end));
-            }
-        }
-        Ok(())
-    }
-
-    fn note(&self, end: ChildEnd) {
-        let mut state = self.state();
-        match end.result {
-            Ok(_) => state.completed.push(end.flow_id),
-            // The parts of its rows have ended, too, or its row is set apart.
-            Err(failure) if failure.deaths > 0 => {}
-            Err(_) => state.failed.push(end.flow_id),
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        let state = self.state();
-        // Children that other jobs run count, so that no job takes one too many.
-        let begun = state.completed.len() + state.failed.len() + state.taken.len();
-        state.error.is_some() || self.cancel.is_cancelled() || self.options.most.is_some_and(|most| begun >= most)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,7 +14,7 @@ use chem_runtime::step;
 use chem_runtime::step::{
     BatchOutput, PlannedStep, Registry, RowWork, Rows, Shards, StepDefinition, StepError, StepId, StepPolicy,
 };
-use chem_runtime::store::{EventStore, InMemoryEventStore, RunFilter};
+use chem_runtime::store::{EventStore, FlowSummary, InMemoryEventStore, RunFilter};
 use chem_tests::stores::fresh;
 use chem_tests::values::cases;
 use proptest::collection::vec;
@@ -108,11 +108,15 @@ fn run_reusing(
     (Ran { fingerprint: instance.flow_fingerprint(), outputs, signals }, flow_id)
 }
 
-/// Returns how many children the run has, each of which has completed.
+/// Returns how many children the run has, each of which was claimed once and has completed.
 fn children(store: &Arc<dyn EventStore>, parent: FlowId) -> usize {
     let runs = store.find_runs(&RunFilter::default(), None, 10_000).unwrap();
     let children = runs.iter().filter(|run| run.child_of().is_some_and(|child| child.parent == parent));
-    children.inspect(|child| assert!(child.flow_fingerprint().is_some(), "{}", child.flow_id())).count()
+    let check = |child: &&FlowSummary| {
+        assert!(child.flow_fingerprint().is_some(), "{}", child.flow_id());
+        assert_eq!(store.read_lease(child.flow_id()).unwrap().map(|lease| lease.epoch), Some(1), "{}", child.flow_id());
+    };
+    children.inspect(check).count()
 }
 
 fn in_memory() -> Arc<dyn EventStore> {
@@ -253,13 +257,17 @@ fn counted(table: Rows<Table>) -> Result<RowWork<Table>, StepError> {
 }
 
 #[test]
-fn each_row_is_worked_on_in_one_shard_and_not_again_by_the_run() {
+fn each_row_is_worked_on_in_one_shard_and_not_again_by_the_run_or_another_worker() {
     let made = |a: i64| Row { name: Some("x"), molecule: 0, a: Some(a * 7919 % 100_003), b: None, ok: None };
     let rows: Vec<Row> = (0..3_000).map(made).collect();
     let links = [Link { uses: "shards.counted", params: json!({}), from: "given".into() }];
     let smiles = if cfg!(feature = "chemistry") { smiles() } else { Vec::new() };
-    let (store, before) = (in_memory(), REACHED.load(Ordering::Relaxed));
-    let (_, parent) = run(&store, &definition(&table(&rows, &smiles), &links, Some(200)), 0);
-    assert!(children(&store, parent) > 5);
-    assert_eq!(REACHED.load(Ordering::Relaxed) - before, rows.len());
+    for (name, backend) in fresh() {
+        for workers in [0, 3] {
+            let (store, before) = (backend.store(), REACHED.load(Ordering::Relaxed));
+            let (_, parent) = run(&store, &definition(&table(&rows, &smiles), &links, Some(100)), workers);
+            assert!(children(&store, parent) > 10, "{name}");
+            assert_eq!(REACHED.load(Ordering::Relaxed) - before, rows.len(), "{name}: {workers} workers");
+        }
+    }
 }

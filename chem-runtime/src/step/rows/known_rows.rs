@@ -264,10 +264,14 @@ mod tests {
             hash
         };
         let hash = put(input.root);
-        input.parts.into_iter().for_each(|part| drop(put(part)));
+        for part in input.parts {
+            put(part);
+        }
         let mut outputs = Vec::new();
         for StepOutput { name, packed, .. } in ran.outputs {
-            packed.parts.into_iter().for_each(|part| drop(put(part)));
+            for part in packed.parts {
+                put(part);
+            }
             outputs.push(OutputRef { name: name.into(), kind: "table".into(), hash: put(packed.root) });
         }
         let source = EventAddress { flow_id: FlowId::new(), position: 0 };
