@@ -164,3 +164,53 @@ fn a_shard_that_fails_fails_the_step_and_is_retried_alone() {
     let run = json_of(&place, &["retry", "@last"]);
     assert_eq!((&run["status"], answered(&place)), (&json!("completed"), 21));
 }
+
+/// The children of a sweep work in shards. The run is killed, a worker of it helps, and all of it is exported.
+#[test]
+fn children_of_a_sweep_work_in_shards() {
+    let swept = |flow: &str| {
+        format!(
+            "flow: sweep\nsteps:\n  - id: sweep\n    map:\n      flow: {flow}\n      over: {{ below: [10, 30] }}\n      \
+             take: {{ ones: total.ones }}\n"
+        )
+    };
+    let place = || {
+        let place = self::place();
+        for file in ["whole.yaml", "cut.yaml"] {
+            let flow = std::fs::read_to_string(place.path().join(file)).unwrap();
+            let flow = flow.replace("steps:\n  - { id: read", "params: { below: 0 }\nsteps:\n  - { id: read");
+            let total = "  - { id: total, uses: table.aggregate, with: { values: [sum(one) as ones] } }\n";
+            place.write(file, &format!("{}{total}", flow.replace("n < 30", "n < params.below")));
+            place.write(&format!("sweep-{file}"), &swept(file));
+        }
+        place
+    };
+    let whole = json_of(&place(), &["run", "sweep-whole.yaml"]);
+    let place = place();
+    let mut killed = place.spawn(&["run", "sweep-cut.yaml", "-q"]);
+    while answered(&place) < 3 {
+        std::thread::yield_now();
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let parent = json_of(&place, &["ls"])[0]["flow_id"].as_str().unwrap().to_owned();
+    let worker = place.spawn(&["work", &parent, "-q"]);
+    let resumed = json_of(&place, &["resume", &parent]);
+    let worker = worker.wait_with_output().unwrap();
+    assert!(worker.status.success(), "{}", String::from_utf8_lossy(&worker.stderr));
+    assert_eq!(resumed["steps"][0]["outputs"].as_array().unwrap().len(), 1);
+    let children = |run: &Value| -> Vec<Value> {
+        run["children"].as_array().unwrap().iter().map(|child| child["flow_fingerprint"].clone()).collect()
+    };
+    assert_eq!(children(&resumed), children(&whole));
+    for child in resumed["children"].as_array().unwrap() {
+        let shards = place.show(child["flow_id"].as_str().unwrap())["children"].clone();
+        assert_eq!(shards.as_array().unwrap().len(), 20, "{shards}");
+    }
+    json_of(&place, &["verify", &parent]);
+    json_of(&place, &["export", &parent, "family.zip"]);
+    let family = place.path().join("family.zip");
+    let elsewhere = Place::new();
+    let audited = json_of(&elsewhere, &["audit", family.to_str().unwrap()]);
+    assert_eq!((&audited["sound"], &audited["runs"]), (&json!(true), &json!(1 + 2 + 2 * 20)), "{audited}");
+}
