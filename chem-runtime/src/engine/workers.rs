@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::child_runs::{ChildRuns, SUBMITTED};
 use super::clock::{Clock, after, wait_until};
@@ -22,6 +23,9 @@ const PAUSE_MS: u64 = 1000;
 
 /// The longest time between two questions to the scheduler, in milliseconds.
 const MOST_PATIENCE_MS: u64 = 60 * 60 * 1000;
+
+/// The signal by which a step records that all workers of a submission are gone.
+const GONE: &str = "workers_gone";
 
 /// How many submissions in a row may end without a new event of a child.
 const FRUITLESS: u32 = 3;
@@ -152,7 +156,10 @@ impl DelegatedChildren {
         match found.alive {
             Some(submission) if watch.submission.as_ref() == Some(&submission) => Ok(()),
             Some(submission) => self.record(watch, submission),
-            None => self.submit(watch),
+            None => {
+                self.record_end(watch, &found.summary)?;
+                self.submit(watch)
+            }
         }
     }
 
@@ -169,6 +176,14 @@ impl DelegatedChildren {
         watch.submission = Some(submission);
         (watch.moved, watch.patience_ms) = (self.clock.now(), self.workers.patience_ms());
         self.keeper.keep_signal(SUBMITTED, data).map_err(|error| error.to_string())
+    }
+
+    /// Records that the workers of the last submission are gone, and what the scheduler says about them, because it forgets
+    /// them soon.
+    fn record_end(&self, watch: &Watch, summary: &str) -> Result<(), String> {
+        let Some(Submission { job, scheduler, .. }) = &watch.submission else { return Ok(()) };
+        let data = json!({ "job": job, "scheduler": scheduler, "workers": summary });
+        self.keeper.keep_signal(GONE, data).map_err(|error| error.to_string())
     }
 
     /// Asks the scheduler if nothing has happened for long, and submits again if all workers are gone.
@@ -188,6 +203,7 @@ impl DelegatedChildren {
                 watch.patience_ms.saturating_mul(2).min(MOST_PATIENCE_MS.max(self.workers.patience_ms()));
             return Ok(());
         }
+        self.record_end(watch, &found.summary)?;
         watch.fruitless += 1;
         if watch.fruitless >= FRUITLESS {
             let (left, summary) = (order.left, found.summary);

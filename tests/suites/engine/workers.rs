@@ -159,7 +159,14 @@ fn gone_workers_are_submitted_again_until_that_is_of_no_use() {
     let resumed = self::engine(&store, &scheduler);
     resumed.run(flow_id).unwrap();
     assert_eq!(scheduler.calls(), ["ask about 3", "submit 1 for 2"]);
-    assert_eq!(resumed.event_variants_for(flow_id).unwrap(), "ISGGGGFC");
+    assert_eq!(resumed.event_variants_for(flow_id).unwrap(), "ISGGGGGGGGFC");
+    // The log says what became of each submission.
+    let gone: Vec<Value> = signals(&store, flow_id)
+        .into_iter()
+        .filter(|data| data["workers"] == "3 CANCELLED")
+        .map(|data| data["job"].clone())
+        .collect();
+    assert_eq!(gone, ["1", "2", "3", "3"]);
 }
 
 #[test]
@@ -186,7 +193,7 @@ fn a_resumed_run_leaves_its_children_to_workers_that_still_come() {
     resumed.run(flow_id).unwrap();
     assert_eq!(scheduler.calls(), ["ask about any", "ask about 9", "submit 1 for 3"]);
     let jobs: Vec<Value> = signals(&store, flow_id).iter().map(|data| data["job"].clone()).collect();
-    assert_eq!(jobs, ["9", "1"]);
+    assert_eq!(jobs, ["9", "9", "1"]);
 }
 
 #[test]

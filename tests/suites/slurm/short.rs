@@ -1,6 +1,7 @@
 //! What every change has to keep: one array, nodes and submitters that are killed, and nothing left behind.
 
 use chem_tests::slurm::cluster;
+use serde_json::Value;
 
 use crate::place::{Site, alone, calls, database, end_of, until};
 
@@ -57,6 +58,17 @@ fn a_job_that_is_cancelled_by_hand_is_submitted_again() {
     let said = site.said("said.txt");
     assert_eq!(status, 0, "{stdout}{said}");
     assert_eq!(said.matches("submitted job").count(), 2, "{said}");
+    // The log says what became of the first job: Slurm forgets it.
+    let log = site.command(None, &["log", "@last", "--format", "json"]).output().unwrap();
+    let log = String::from_utf8(log.stdout).unwrap();
+    let gone: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|event| event["payload"]["signal"] == "workers_gone")
+        .map(|event| event["payload"]["data"].clone())
+        .collect();
+    assert_eq!((gone.len(), &gone[0]["job"]), (1, &"1".into()), "{gone:?}");
+    assert!(gone[0]["workers"].as_str().unwrap().contains("CANCELLED"), "{gone:?}");
     site.check();
     until("all workers end", || cluster.jobs().is_empty());
 }
