@@ -12,12 +12,16 @@ use crate::artifact::{self, ArtifactValue as _};
 use crate::fingerprint::Fingerprint;
 use crate::flow::replay;
 use crate::report::{RunReport, StepReport};
+use crate::step::RowSetApart;
 use crate::step::children::MAP_STEP;
 use crate::store::{EventStore, StoredArtifacts};
-use crate::workbench::{Child, children};
+use crate::workbench::{self, Child, children};
 
 /// The most children, and rows of a result, that are printed.
 const SHOWN: usize = 100;
+
+/// The most numbers of rows that are printed.
+const ROWS_SHOWN: usize = 10;
 
 /// Returns the children of a run; none for a run without steps that have some, whose log is not read.
 pub(super) fn children_of(report: &RunReport, store: &dyn EventStore) -> Result<Vec<Child>, Failure> {
@@ -25,6 +29,38 @@ pub(super) fn children_of(report: &RunReport, store: &dyn EventStore) -> Result<
         return Ok(Vec::new());
     }
     Ok(children(store, &replay(report.flow_id, &store.list(report.flow_id)?)?)?)
+}
+
+/// Returns the rows that the steps of a run set apart, with the ids of their steps; none for a run without steps that have
+/// children, whose log is not read.
+pub(super) fn set_apart_in(report: &RunReport, store: &dyn EventStore) -> Result<Vec<(String, RowSetApart)>, Failure> {
+    if !report.steps.iter().any(StepReport::has_children) {
+        return Ok(Vec::new());
+    }
+    let events = store.list(report.flow_id)?;
+    Ok(workbench::set_apart_in(store, &events, &replay(report.flow_id, &events)?)?)
+}
+
+/// Says of each step how many rows it set apart, and which.
+pub(super) fn list_set_apart(report: &RunReport, set_apart: &[(String, RowSetApart)]) -> String {
+    let mut text = String::new();
+    for step in &report.steps {
+        let rows: Vec<String> =
+            set_apart.iter().filter(|(id, _)| *id == step.id).map(|(_, row)| row.row.to_string()).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let mut shown = rows.iter().take(ROWS_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+        if rows.len() > ROWS_SHOWN {
+            shown.push_str(", …");
+        }
+        let what = if rows.len() == 1 { format!("row {shown}") } else { format!("{} rows ({shown})", rows.len()) };
+        text.push_str(&format!(
+            "{} set apart {what}: processes died there again and again\n",
+            output::escape(&step.id)
+        ));
+    }
+    text
 }
 
 /// Returns a table of the children.

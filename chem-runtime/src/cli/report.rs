@@ -31,6 +31,7 @@ pub(super) fn print_report(
 ) -> Result<(), Failure> {
     let holder = running_process(store, report.flow_id, report.status)?;
     let children = family::children_of(report, store)?;
+    let set_apart = family::set_apart_in(report, store)?;
     if shared.format == Format::Json {
         let mut json = report.to_json();
         json["warnings"] = serde_json::to_value(report.warnings(store)?).map_err(std::io::Error::from)?;
@@ -39,6 +40,10 @@ pub(super) fn print_report(
         }
         if report.steps.iter().any(StepReport::has_children) {
             json["children"] = children.iter().map(Child::to_json).collect();
+            json["set_apart"] = set_apart
+                .iter()
+                .map(|(step, row)| json!({ "step": step, "row": row.row, "reason": row.reason }))
+                .collect();
         }
         if let Some(details) = details {
             json["evidence"].clone_from(&details.evidence);
@@ -94,6 +99,7 @@ pub(super) fn print_report(
         let path = from_here(report.directory.as_deref().unwrap_or(Path::new("")).join(&file.path));
         text.push_str(&format!("wrote {} ({} bytes)\n", output::escape(&path.display().to_string()), file.bytes));
     }
+    text.push_str(&family::list_set_apart(report, &set_apart));
     for Refused { step, records, used, table } in report.refused(store)? {
         let of = used.map_or_else(String::new, |used| format!(" of {}", records + used));
         text.push_str(&format!("{step} refused {records}{of} records: "));

@@ -86,6 +86,8 @@ pub(crate) use recorded::lines;
 pub use recorded::{BranchValues, ManifestComparison, RecordedRun, RecordedRunError, branch_point};
 pub use repair::{Repair, repair};
 pub use rows::{BrokenPromise, Regrouping, RowsError, check_rows};
+#[cfg(feature = "cli")]
+pub(crate) use set_apart::set_apart_in;
 #[cfg(feature = "testing")]
 pub(crate) use tables::first_difference;
 pub use trace::{

@@ -1,6 +1,8 @@
 //! The rows of a step that were set apart because processes died at them, as the log has them.
 
 use crate::event::{FlowEvent, FlowEventKind};
+#[cfg(feature = "cli")]
+use crate::flow::FlowInstance;
 use crate::flow::StepState;
 use crate::step::{RowSetApart, SET_APART};
 use crate::store::{EventStore, PersistenceError};
@@ -23,6 +25,24 @@ pub(super) fn rows_set_apart(
         _ => None,
     });
     Ok(index.map(|index| last_of(&there, index)).unwrap_or_default())
+}
+
+/// Returns the rows that the steps of a run set apart, each with the id of its step, in their order. `events` is the log of the run.
+///
+/// # Errors
+/// Fails if a log cannot be read.
+#[cfg(feature = "cli")]
+pub(crate) fn set_apart_in(
+    store: &dyn EventStore,
+    events: &[FlowEvent],
+    instance: &FlowInstance,
+) -> Result<Vec<(String, RowSetApart)>, PersistenceError> {
+    let mut found = Vec::new();
+    for (index, state) in instance.steps().iter().enumerate() {
+        let rows = rows_set_apart(store, events, index, state)?;
+        found.extend(rows.into_iter().map(|row| (state.id.to_string(), row)));
+    }
+    Ok(found)
 }
 
 /// Returns the rows that the last attempt at a step set apart.

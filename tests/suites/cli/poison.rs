@@ -115,6 +115,11 @@ fn deadly_rows_are_set_apart(store: &str, place: &Place) {
     let shown = place.chem(&["show", id, "--format", "json", "--store", store]).expect(0).json();
     let parts = shown["children"].as_array().unwrap().iter().filter(|child| !child["parts"].is_null()).count();
     assert!(parts > 16, "{parts}");
+    let reported: Vec<Value> =
+        [206, 214].map(|row| json!({ "step": "score", "row": row, "reason": REASON })).into_iter().collect();
+    assert_eq!((&run["set_apart"], &shown["set_apart"]), (&json!(reported), &json!(reported)));
+    let shown = place.chem(&["show", id, "--store", store]).expect(0).stdout;
+    assert!(shown.contains("score set apart 2 rows (206, 214)"), "{shown}");
     assert_eq!(deaths(place), before, "what only looks at a run starts no deadly work");
 }
 
