@@ -14,3 +14,4 @@ mod forms;
 mod harness;
 mod identity;
 mod running;
+mod shards;
