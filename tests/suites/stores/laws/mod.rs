@@ -57,6 +57,7 @@ macro_rules! laws {
                     a_summary_tells_the_first_event_the_last_and_all_letters,
                     runs_are_looked_for_without_the_list_and_found_as_it_has_them,
                     what_begins_no_id_finds_no_run,
+                    children_that_have_completed_are_found_by_their_parent,
                     runs_are_listed_page_by_page_as_they_are_asked_for,
                     a_page_of_runs_reads_no_run_that_is_not_on_it,
                 ]

@@ -93,6 +93,36 @@ pub(super) fn what_begins_no_id_finds_no_run(backend: &dyn Backend) {
     }
 }
 
+/// The id of a child begins with the first six bytes of that of its parent.
+pub(super) fn children_that_have_completed_are_found_by_their_parent(backend: &dyn Backend) {
+    let store = backend.store();
+    let kinds = one_of_each();
+    let of = |event_type: &str| kinds.iter().find(|kind| kind.event_type() == event_type).unwrap().clone();
+    let begins = |first: u128| uuid::Uuid::from_u128(first << 80 | 0x7000_8000_0000_0000_0000);
+    let parents = [0, 0x01a2_0a54_b3f4, 0x01a2_0a54_b3f5, 0xffff_ffff_ffff].map(|first| FlowId::from(begins(first)));
+    let mut completed = Vec::new();
+    for (number, parent) in parents.iter().enumerate() {
+        for child in 0..4 {
+            let random = uuid::Uuid::new_v4().as_u128() & ((1 << 76) - 1);
+            let child_id = FlowId::from(uuid::Uuid::from_u128(parent.as_uuid().as_u128() & !((1 << 76) - 1) | random));
+            let end = ["flowcompleted", "stepfailed", "flowcompleted", "stepstarted"][child];
+            store.append(child_id, 0, &batch([kinds[0].clone(), kinds[1].clone()])).unwrap();
+            store.append(child_id, 2, &batch([of(end)])).unwrap();
+            if end == "flowcompleted" {
+                completed.push((number, child_id));
+            }
+        }
+    }
+    for (number, parent) in parents.iter().enumerate() {
+        let mut found = store.completed_children(*parent).unwrap();
+        let of_parent = completed.iter().filter(|(of, _)| *of == number);
+        let mut expected: Vec<FlowId> = of_parent.map(|(_, id)| *id).collect();
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{parent}");
+    }
+}
+
 pub(super) fn runs_are_listed_page_by_page_as_they_are_asked_for(backend: &dyn Backend) {
     let store = backend.store();
     let kinds = one_of_each();
