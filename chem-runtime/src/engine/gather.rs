@@ -7,7 +7,7 @@ use super::shards::{ShardFlows, numbers};
 use crate::artifact::TableRoot;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished};
 use crate::fingerprint::ArtifactHash;
-use crate::flow::{FlowDefinition, FlowInstance, FlowStep, OutputAddress, StepStatus, rows_port};
+use crate::flow::{FlowDefinition, FlowInstance, FlowStatus, FlowStep, OutputAddress, StepStatus, rows_port};
 use crate::step::{EarlierRows, KnownShard, REJECTS, ShardResult, ShardResults, StepError};
 
 /// What the children computed for a step, and those in which it failed.
@@ -25,14 +25,18 @@ impl ChildRuns {
     /// Fails if the step failed in one of them, or if a log cannot be read.
     pub(super) fn results_of(&self, step: &str) -> Result<ShardResults, StepError> {
         let Some(flows) = self.shards() else { return Ok(ShardResults::default()) };
-        let mut gathered = Gathered::default();
+        let (mut gathered, mut failed) = (Gathered::default(), 0);
         for index in 0..flows.count() {
+            let before = gathered.failures.len();
             self.gather(flows, step, &self.recorded().at(index)?, &mut gathered)?;
+            failed += usize::from(gathered.failures.len() > before);
         }
         let Gathered { shards, failures } = gathered;
-        match failures.first() {
+        // A part that was not worked on any more says nothing of why.
+        let says_why = |(_, instance): &&(String, FlowInstance)| instance.status() == FlowStatus::Failed;
+        match failures.iter().find(says_why).or(failures.first()) {
             None => Ok(ShardResults { shards }),
-            Some((rows, instance)) => Err(failure(step, flows, rows, instance, failures.len())),
+            Some((rows, instance)) => Err(failure(step, flows, rows, instance, failed)),
         }
     }
 

@@ -183,5 +183,6 @@ fn what_kills_every_process_is_not_the_fault_of_the_rows() {
     assert!(!status.success());
     assert!(stdout.contains("it is not the rows that kill the processes"), "{stdout}");
     assert!(stdout.contains("after 10 rows have been set apart"), "{stdout}");
+    assert!(stdout.contains("1 of 1 shards failed"), "{stdout}");
     assert!(deaths(&place) < 50, "{}", deaths(&place));
 }
