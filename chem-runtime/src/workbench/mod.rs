@@ -64,8 +64,10 @@ mod verify;
 mod why;
 
 pub use audit::{Audit, Finding, FindingKind, audit};
+#[cfg(feature = "cli")]
+pub(crate) use covered::Covered;
 #[cfg(any(feature = "cli", feature = "ui"))]
-pub(crate) use covered::{Covered, covered};
+pub(crate) use covered::covered;
 pub use deviation::{Deviation, deviations};
 pub use diff::{Change, Comparison, Example, OutputComparison, RecordDifference, Side, StepComparison, diff};
 pub use difference::{Difference, FileRead, differences};
