@@ -119,7 +119,7 @@ fn results_of_other_runs_bring_their_runs_along() {
     let elsewhere = Place::new();
     let file = place.path().join("run.zip");
     let text = elsewhere.chem(&["import", file.to_str().unwrap()]).expect(0).stdout;
-    assert!(text.contains("and the run whose results it reused"), "{text}");
+    assert!(text.contains("and the other run of the file"), "{text}");
     assert_eq!(elsewhere.show("@last")["flow_fingerprint"], second["flow_fingerprint"]);
     elsewhere.show(first.as_str().unwrap());
     elsewhere.chem(&["store", "check", "--deep"]).expect(0);

@@ -33,13 +33,13 @@ pub(in crate::cli) fn run(
 fn render(checked: &Checked) -> String {
     let flow = checked.flow.as_deref().map(|flow| format!(" of {}", output::escape(flow))).unwrap_or_default();
     let Checked { runs, events, artifacts, files, .. } = checked;
-    let reused = match runs.saturating_sub(1) {
+    let others = match runs.saturating_sub(1) {
         0 => String::new(),
-        1 => ", with the run whose results it reused".to_owned(),
-        some => format!(", with the {some} runs whose results it reused"),
+        1 => ", with the other run of the file".to_owned(),
+        some => format!(", with the {some} other runs of the file"),
     };
     let mut text = format!(
-        "run {}{flow}{reused}\n{events} events, {artifacts} artifacts, {files} files\n",
+        "run {}{flow}{others}\n{events} events, {artifacts} artifacts, {files} files\n",
         output::escape(&checked.run)
     );
     if checked.without_data {

@@ -38,8 +38,8 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ImportArgs) -> Result<ExitCode
                     let others = imported.new.len() as u64 - u64::from(imported.new.contains(&imported.flow_id));
                     let others = match others {
                         0 => String::new(),
-                        1 => " and the run whose results it reused".to_owned(),
-                        some => format!(" and the {some} runs whose results it reused"),
+                        1 => " and the other run of the file".to_owned(),
+                        some => format!(" and the {some} other runs of the file"),
                     };
                     let events = imported.events;
                     format!(
