@@ -243,7 +243,7 @@ fn a_plan_says_which_children_are_new_or_changed() {
     place.write("data.csv", "n\n1\n2\n3\n").write("mapped.yaml", &mapped("[2, 3]", "1"));
     json_of(&place, &["run", "mapped.yaml"]);
     let plan = || place.chem(&["plan", "mapped.yaml"]).expect(0).stdout;
-    // A value before the others moves them, which is no change.
+    // A value before the others moves them and changes none.
     place.write("mapped.yaml", &mapped("[1, 0, 3]", "1"));
     let text = plan();
     let row = |text: &str, label: &str| {
