@@ -23,22 +23,25 @@ const SHOWN: usize = 100;
 /// The most numbers of rows that are printed.
 const ROWS_SHOWN: usize = 10;
 
-/// Returns the children of a run; none for a run without steps that have some, whose log is not read.
-pub(super) fn children_of(report: &RunReport, store: &dyn EventStore) -> Result<Vec<Child>, Failure> {
-    if !report.steps.iter().any(StepReport::has_children) {
-        return Ok(Vec::new());
-    }
-    Ok(children(store, &replay(report.flow_id, &store.list(report.flow_id)?)?)?)
+/// What the log of a run says of the children of its steps.
+#[derive(Default)]
+pub(super) struct Family {
+    pub(super) children: Vec<Child>,
+    /// The rows that steps set apart, each with the id of its step.
+    pub(super) set_apart: Vec<(String, RowSetApart)>,
 }
 
-/// Returns the rows that the steps of a run set apart, with the ids of their steps; none for a run without steps that have
-/// children, whose log is not read.
-pub(super) fn set_apart_in(report: &RunReport, store: &dyn EventStore) -> Result<Vec<(String, RowSetApart)>, Failure> {
-    if !report.steps.iter().any(StepReport::has_children) {
-        return Ok(Vec::new());
+impl Family {
+    /// Reads the log of a run; not that of one without steps that have children.
+    pub(super) fn of(report: &RunReport, store: &dyn EventStore) -> Result<Self, Failure> {
+        if !report.steps.iter().any(StepReport::has_children) {
+            return Ok(Self::default());
+        }
+        let events = store.list(report.flow_id)?;
+        let instance = replay(report.flow_id, &events)?;
+        let set_apart = workbench::set_apart_in(store, &events, &instance)?;
+        Ok(Self { children: children(store, &instance)?, set_apart })
     }
-    let events = store.list(report.flow_id)?;
-    Ok(workbench::set_apart_in(store, &events, &replay(report.flow_id, &events)?)?)
 }
 
 /// Says of each step how many rows it set apart, and which.

@@ -11,7 +11,7 @@ use super::advice::Advice;
 use super::args::{Format, Shared};
 use super::details::Details;
 use super::exit::Failure;
-use super::family;
+use super::family::{self, Family};
 use super::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::event::{ChildOf, FlowId, TakenOver, UserInteractionRequested};
 use crate::fingerprint::ArtifactHash;
@@ -30,8 +30,7 @@ pub(super) fn print_report(
     store: &dyn EventStore,
 ) -> Result<(), Failure> {
     let holder = running_process(store, report.flow_id, report.status)?;
-    let children = family::children_of(report, store)?;
-    let set_apart = family::set_apart_in(report, store)?;
+    let Family { children, set_apart } = Family::of(report, store)?;
     if shared.format == Format::Json {
         let mut json = report.to_json();
         json["warnings"] = serde_json::to_value(report.warnings(store)?).map_err(std::io::Error::from)?;
