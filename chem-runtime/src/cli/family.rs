@@ -12,58 +12,20 @@ use crate::artifact::{self, ArtifactValue as _};
 use crate::fingerprint::Fingerprint;
 use crate::flow::replay;
 use crate::report::{RunReport, StepReport};
-use crate::step::RowSetApart;
 use crate::step::children::MAP_STEP;
 use crate::store::{EventStore, StoredArtifacts};
-use crate::workbench::{self, Child, children};
+use crate::workbench::{Child, Family};
 
 /// The most children, and rows of a result, that are printed.
 const SHOWN: usize = 100;
 
-/// The most numbers of rows that are printed.
-const ROWS_SHOWN: usize = 10;
-
-/// What the log of a run says of the children of its steps.
-#[derive(Default)]
-pub(super) struct Family {
-    pub(super) children: Vec<Child>,
-    /// The rows that steps set apart, each with the id of its step.
-    pub(super) set_apart: Vec<(String, RowSetApart)>,
-}
-
-impl Family {
-    /// Reads the log of a run; not that of one without steps that have children.
-    pub(super) fn of(report: &RunReport, store: &dyn EventStore) -> Result<Self, Failure> {
-        if !report.steps.iter().any(StepReport::has_children) {
-            return Ok(Self::default());
-        }
-        let events = store.list(report.flow_id)?;
-        let instance = replay(report.flow_id, &events)?;
-        let set_apart = workbench::set_apart_in(store, &events, &instance)?;
-        Ok(Self { children: children(store, &instance)?, set_apart })
+/// Reads what there is to say of the children of a run; `None` for a run without steps that have some, whose log is not read.
+pub(super) fn of(report: &RunReport, store: &dyn EventStore) -> Result<Option<Family>, Failure> {
+    if !report.has_children() {
+        return Ok(None);
     }
-}
-
-/// Says of each step how many rows it set apart, and which.
-pub(super) fn list_set_apart(report: &RunReport, set_apart: &[(String, RowSetApart)]) -> String {
-    let mut text = String::new();
-    for step in &report.steps {
-        let rows: Vec<String> =
-            set_apart.iter().filter(|(id, _)| *id == step.id).map(|(_, row)| row.row.to_string()).collect();
-        if rows.is_empty() {
-            continue;
-        }
-        let mut shown = rows.iter().take(ROWS_SHOWN).cloned().collect::<Vec<_>>().join(", ");
-        if rows.len() > ROWS_SHOWN {
-            shown.push_str(", …");
-        }
-        let what = if rows.len() == 1 { format!("row {shown}") } else { format!("{} rows ({shown})", rows.len()) };
-        text.push_str(&format!(
-            "{} set apart {what}: processes died there again and again\n",
-            output::escape(&step.id)
-        ));
-    }
-    text
+    let events = store.list(report.flow_id)?;
+    Ok(Some(Family::of(store, &events, &replay(report.flow_id, &events)?)?))
 }
 
 /// Returns a table of the children.

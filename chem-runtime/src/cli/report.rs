@@ -11,7 +11,7 @@ use super::advice::Advice;
 use super::args::{Format, Shared};
 use super::details::Details;
 use super::exit::Failure;
-use super::family::{self, Family};
+use super::family;
 use super::output::{self, BAD, BOLD, DIM, GOOD, ODD, Table, styled};
 use crate::event::{ChildOf, FlowId, TakenOver, UserInteractionRequested};
 use crate::fingerprint::ArtifactHash;
@@ -20,7 +20,7 @@ use crate::report::{Refused, RunReport, StepReport, mark_running, seconds};
 use crate::step::Expression;
 use crate::step::children::{MAP_STEP, label};
 use crate::store::EventStore;
-use crate::workbench::{Child, RunStatus, running_process};
+use crate::workbench::{RunStatus, running_process};
 
 /// Prints a run in the requested format, for `run`, `resume` and `show`. Text for people has `details` after the steps.
 pub(super) fn print_report(
@@ -30,19 +30,15 @@ pub(super) fn print_report(
     store: &dyn EventStore,
 ) -> Result<(), Failure> {
     let holder = running_process(store, report.flow_id, report.status)?;
-    let Family { children, set_apart } = Family::of(report, store)?;
+    let family = family::of(report, store)?;
     if shared.format == Format::Json {
         let mut json = report.to_json();
         json["warnings"] = serde_json::to_value(report.warnings(store)?).map_err(std::io::Error::from)?;
         if let Some(holder) = &holder {
             mark_running(&mut json, holder);
         }
-        if report.steps.iter().any(StepReport::has_children) {
-            json["children"] = children.iter().map(Child::to_json).collect();
-            json["set_apart"] = set_apart
-                .iter()
-                .map(|(step, row)| json!({ "step": step, "row": row.row, "reason": row.reason }))
-                .collect();
+        if let Some(family) = &family {
+            family.describe(&mut json);
         }
         if let Some(details) = details {
             json["evidence"].clone_from(&details.evidence);
@@ -58,6 +54,7 @@ pub(super) fn print_report(
     let person = report.operator.as_ref().and_then(|operator| operator.person.as_ref());
     let begun_by = person.map(|person| format!(", begun by {}", output::escape(&person.name)));
     let by = holder.as_ref().map(|holder| format!(", by {holder}"));
+    let family = family.unwrap_or_default();
     let mut text = format!(
         "{} {}{}{}{}\n",
         styled(BOLD, &output::escape(&report.flow)),
@@ -81,8 +78,8 @@ pub(super) fn print_report(
     text.push_str(if report.steps.iter().any(|step| step.reused.is_some()) { "\n" } else { "" });
     // The rows of the result say enough of children that have all ended.
     let is_open = report.steps.iter().any(|step| step.has_children() && step.status != StepStatus::FinishedOk);
-    if !children.is_empty() && (is_open || details.is_some()) {
-        text.push_str(&format!("\n{}", family::list(&children)));
+    if !family.children.is_empty() && (is_open || details.is_some()) {
+        text.push_str(&format!("\n{}", family::list(&family.children)));
     }
     text.push_str(&family::results(shared, report, store)?);
     for (step, taken) in report.steps.iter().filter_map(|step| Some((step, step.taken_over?))) {
@@ -98,7 +95,9 @@ pub(super) fn print_report(
         let path = from_here(report.directory.as_deref().unwrap_or(Path::new("")).join(&file.path));
         text.push_str(&format!("wrote {} ({} bytes)\n", output::escape(&path.display().to_string()), file.bytes));
     }
-    text.push_str(&family::list_set_apart(report, &set_apart));
+    for line in family.lines_of_set_apart() {
+        text.push_str(&format!("{}\n", output::escape(&line)));
+    }
     for Refused { step, records, used, table } in report.refused(store)? {
         let of = used.map_or_else(String::new, |used| format!(" of {}", records + used));
         text.push_str(&format!("{step} refused {records}{of} records: "));

@@ -12,8 +12,8 @@ use super::{Asked, Explorer};
 use crate::event::{BranchCreated, Environment, FlowEvent, FlowEventKind, FlowInitialized, Usage};
 use crate::flow::replay;
 use crate::report::{RunReport, StepReport, bytes, mark_running, seconds};
-use crate::step::children::{MAP_STEP, label};
-use crate::workbench::{Child, RunStatus, children, covered, events_of_children, running_process};
+use crate::step::children::label;
+use crate::workbench::{self, RunStatus, covered, events_of_children, running_process};
 
 /// The width of the bar of the whole run, in the units of the drawing.
 const BAR: f64 = 1000.0;
@@ -37,13 +37,14 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str) -> Result<R
     let covered = covered(store, flow_id)?;
     json["evidence"] = covered.json;
     // How far the children are is read before their states, so that no change is missed in between.
-    let (mut known, mut family) = (None, None);
-    if report.steps.iter().any(|step| step.uses == MAP_STEP) {
+    let (mut known, mut family, mut set_apart) = (None, None, Vec::new());
+    if report.has_children() {
         let instance = replay(flow_id, &events)?;
         known = Some(events_of_children(store, &instance)?);
-        let children = children(store, &instance)?;
-        json["children"] = children.iter().map(Child::to_json).collect();
-        family = Family::of(flow_id, &children, MOST_CHILDREN);
+        let logged = workbench::Family::of(store, &events, &instance)?;
+        logged.describe(&mut json);
+        set_apart = logged.lines_of_set_apart();
+        family = Family::of(flow_id, &logged.children, MOST_CHILDREN);
     }
 
     let mut frame = explorer.frame(asked, format!("Run of {}", report.flow), &["show", &id]);
@@ -88,6 +89,7 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str) -> Result<R
         branch: events.get(1).and_then(branch).map(|branch| (branch.parent.to_string(), branch.step_id.clone())),
         graph: begun.and_then(|begun| Graph::of(&begun.definition.steps)),
         steps: report.steps.iter().map(|step| StepRow::new(step, span)).collect(),
+        set_apart,
         refused: refused.collect(),
         files: report.files_written(store)?.iter().map(|file| (file.path.to_string(), bytes(file.bytes))).collect(),
         warnings: warnings.into_iter().map(|warning| warning.message).collect(),
@@ -144,6 +146,8 @@ struct Run {
     events: usize,
     graph: Option<Graph>,
     steps: Vec<StepRow>,
+    /// What to say of the rows that steps set apart.
+    set_apart: Vec<String>,
     refused: Vec<RefusedRecords>,
     /// The files that were written, with their sizes.
     files: Vec<(String, String)>,
@@ -232,7 +236,7 @@ impl Run {
     }
 
     fn has_results(&self) -> bool {
-        !self.refused.is_empty() || !self.files.is_empty()
+        !self.set_apart.is_empty() || !self.refused.is_empty() || !self.files.is_empty()
     }
 
     /// Returns what the step did: whether its result was reused, or else its status.

@@ -23,7 +23,7 @@ use crate::event::{
 };
 use crate::fingerprint::{ArtifactHash, DefinitionHash, Fingerprint};
 use crate::flow::{FlowInstance, FlowStatus, ReplayError, StepState, StepStatus, replay};
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "ui"))]
 use crate::step::children::MAP_STEP;
 use crate::step::{FileWritten, MAIN_OUTPUT, REJECTS, Shards, answer_in};
 #[cfg(any(feature = "cli", feature = "ui"))]
@@ -207,6 +207,12 @@ impl RunReport {
         self.steps.iter().find_map(|step| step.question.as_ref())
     }
 
+    /// Returns whether child runs do the work of a step.
+    #[cfg(any(feature = "cli", feature = "ui"))]
+    pub(crate) fn has_children(&self) -> bool {
+        self.steps.iter().any(StepReport::has_children)
+    }
+
     /// Returns the report as JSON, as `run` and `show` print it.
     pub fn to_json(&self) -> Value {
         let steps: Vec<Value> = self.steps.iter().map(StepReport::to_json).collect();
@@ -324,7 +330,7 @@ impl DecisionReport {
 
 impl StepReport {
     /// Returns whether child runs do the work of the step.
-    #[cfg(feature = "cli")]
+    #[cfg(any(feature = "cli", feature = "ui"))]
     pub(crate) fn has_children(&self) -> bool {
         self.uses == MAP_STEP || self.shards.is_some()
     }

@@ -2,12 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
+#[cfg(any(feature = "cli", feature = "ui"))]
+use super::set_apart::set_apart_in;
 use super::{WorkbenchError, running_process};
 use crate::artifact::TableShard;
 use crate::engine::{ShardFlows, child_id, given, part_id, parts};
 use crate::event::{FlowEvent, FlowEventKind, FlowId};
 use crate::fingerprint::Fingerprint;
 use crate::flow::{FlowDefinition, FlowInstance, FlowStatus};
+#[cfg(any(feature = "cli", feature = "ui"))]
+use crate::step::RowSetApart;
 use crate::step::children::{MAP_STEP, MapParams, label};
 use crate::step::{Registry, StepError};
 use crate::store::{EventStore, Holder};
@@ -68,6 +72,53 @@ impl Child {
             (Some(status), None) => status.name(),
             (None, None) => "not begun",
         }
+    }
+}
+
+/// The most numbers of rows that a line has.
+#[cfg(any(feature = "cli", feature = "ui"))]
+const ROWS_SHOWN: usize = 10;
+
+/// What the logs of a run and of its children say of the work of the children.
+#[cfg(any(feature = "cli", feature = "ui"))]
+#[derive(Default)]
+pub(crate) struct Family {
+    pub(crate) children: Vec<Child>,
+    /// The rows that steps set apart, each with the id of its step.
+    pub(crate) set_apart: Vec<(String, RowSetApart)>,
+}
+
+#[cfg(any(feature = "cli", feature = "ui"))]
+impl Family {
+    /// Describes the children of a run with these events.
+    ///
+    /// # Errors
+    /// Fails like [`children`].
+    pub(crate) fn of(store: &dyn EventStore, events: &[FlowEvent], run: &FlowInstance) -> Result<Self, WorkbenchError> {
+        Ok(Self { children: children(store, run)?, set_apart: set_apart_in(store, events, run)? })
+    }
+
+    /// Adds to a run as JSON what there is to say of its children.
+    pub(crate) fn describe(&self, run: &mut Value) {
+        run["children"] = self.children.iter().map(Child::to_json).collect();
+        let rows = self.set_apart.iter();
+        run["set_apart"] =
+            rows.map(|(step, row)| json!({ "step": step, "row": row.row, "reason": row.reason })).collect();
+    }
+
+    /// Says of each step that set rows apart how many, and which, on a line of its own.
+    pub(crate) fn lines_of_set_apart(&self) -> Vec<String> {
+        let of_steps = self.set_apart.chunk_by(|(one, _), (other, _)| one == other);
+        let lines = of_steps.filter_map(|rows| {
+            let (step, _) = rows.first()?;
+            let mut numbers: Vec<String> = rows.iter().take(ROWS_SHOWN).map(|(_, row)| row.row.to_string()).collect();
+            numbers.extend((rows.len() > ROWS_SHOWN).then(|| "…".to_owned()));
+            let numbers = numbers.join(", ");
+            let what =
+                if rows.len() == 1 { format!("row {numbers}") } else { format!("{} rows ({numbers})", rows.len()) };
+            Some(format!("{step} set apart {what}: processes died there again and again"))
+        });
+        lines.collect()
     }
 }
 

@@ -74,6 +74,8 @@ pub use difference::{Difference, FileRead, differences};
 #[cfg(feature = "ui")]
 pub(crate) use facts::step_of;
 pub use facts::{FlowFacts, StepFacts};
+#[cfg(any(feature = "cli", feature = "ui"))]
+pub(crate) use family::Family;
 #[cfg(feature = "ui")]
 pub(crate) use family::events_of_children;
 pub use family::{Child, children};
@@ -88,8 +90,6 @@ pub(crate) use recorded::lines;
 pub use recorded::{BranchValues, ManifestComparison, RecordedRun, RecordedRunError, branch_point};
 pub use repair::{Repair, repair};
 pub use rows::{BrokenPromise, Regrouping, RowsError, check_rows};
-#[cfg(feature = "cli")]
-pub(crate) use set_apart::set_apart_in;
 #[cfg(feature = "testing")]
 pub(crate) use tables::first_difference;
 pub use trace::{

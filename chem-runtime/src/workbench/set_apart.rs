@@ -1,7 +1,7 @@
 //! The rows of a step that were set apart because processes died at them, as the log has them.
 
 use crate::event::{FlowEvent, FlowEventKind};
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "ui"))]
 use crate::flow::FlowInstance;
 use crate::flow::StepState;
 use crate::step::{RowSetApart, SET_APART};
@@ -31,8 +31,8 @@ pub(super) fn rows_set_apart(
 ///
 /// # Errors
 /// Fails if a log cannot be read.
-#[cfg(feature = "cli")]
-pub(crate) fn set_apart_in(
+#[cfg(any(feature = "cli", feature = "ui"))]
+pub(super) fn set_apart_in(
     store: &dyn EventStore,
     events: &[FlowEvent],
     instance: &FlowInstance,

@@ -88,6 +88,44 @@ fn a_family_is_seen_from_its_parent_from_each_child_and_in_the_list_of_runs() {
     assert_eq!(listed.len(), 49 + usize::from(listed.len() == 50));
 }
 
+/// A program that kills the `chem` that started it if it gets the row 13.
+const DEADLY: &str = r#"rows=$(cat)
+if echo "$rows" | grep -q '"n":13}'; then
+  process=$PPID
+  until grep -q '^chem' /proc/$process/comm; do process=$(cut -d' ' -f4 /proc/$process/stat); done
+  kill -9 $process
+  sleep 60
+fi
+echo "$rows" | sed 's/}$/, "one": 1}/'
+"#;
+
+#[test]
+fn a_run_in_shards_shows_them_and_the_rows_that_were_set_apart() {
+    let place = Place::new();
+    let numbers: String = (1..=40).map(|n| format!("{n}\n")).collect();
+    place.write("numbers.csv", &format!("n\n{numbers}")).write("score.sh", DEADLY).write(
+        "cut.yaml",
+        "flow: score\nsteps:\n  - { id: read, uses: table.read, with: { path: numbers.csv } }\n  - map:\n      over: read\n      \
+         rows: 20\n      steps:\n        - id: score\n          uses: process.run\n          with: { command: [sh, \"{program}\"], \
+         files: { program: score.sh }, version: \"1\", rows: true, types: { one: integer } }\n",
+    );
+    let mut begun = place.chem(&["run", "cut.yaml", "-q"]);
+    for _ in 0..40 {
+        if begun.status == 0 {
+            break;
+        }
+        begun = place.chem(&["resume", "@last", "-q"]);
+    }
+    begun.expect(0);
+    let explorer = Explorer::of(&place);
+    let page = explorer.page("/runs/@last");
+    assert!(page.contains("<li>score set apart row 13: processes died there again and again</li>"), "{page}");
+    assert!(page.contains("<th scope=\"row\">score/0.9</th>"), "{page}");
+    let named = named(&place, &page);
+    assert_eq!(explorer.json("/runs/@last.json"), named);
+    assert_eq!(explorer.json("/runs/@last/children.json")["count"], named["children"].as_array().unwrap().len());
+}
+
 #[test]
 fn a_run_without_children_says_how_to_have_some() {
     let place = leads();
