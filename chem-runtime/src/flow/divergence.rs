@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::event::{RecordedDefinition, RecordedStep};
 use crate::fingerprint::{CanonicalError, DivergenceHash, Tag, canonical_json, canonical_text, tagged_sha256};
+use crate::step::children::{MAP_STEP, MapParams};
 
 /// A part of a step that differs between two definitions.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -39,7 +40,7 @@ impl fmt::Display for Change {
 }
 
 /// Returns the differences between the steps of two definitions, in the order of the steps. Ignores what is not part of any
-/// fingerprint: descriptions, retries, timeouts, gates, resources and shards.
+/// fingerprint: descriptions, retries, timeouts, gates, resources, shards and the texts of manifests.
 pub(crate) fn changes(before: &RecordedDefinition, after: &RecordedDefinition) -> Vec<Change> {
     let whole = |step: &RecordedStep| Some(Value::String(format!("{}@{}", step.uses, step.version)));
     let mut found = Vec::new();
@@ -64,7 +65,13 @@ pub(crate) fn changes(before: &RecordedDefinition, after: &RecordedDefinition) -
         for (port, before, after) in differing(&texts(&was.inputs), &texts(&step.inputs)) {
             add(format!("input {port}"), before, after);
         }
-        let values = |step: &RecordedStep| step.params.clone().into_iter().collect::<BTreeMap<_, _>>();
+        let values = |step: &RecordedStep| {
+            let mut params = step.params.clone();
+            if step.uses == MAP_STEP {
+                MapParams::forget_texts(&mut params);
+            }
+            params.into_iter().collect::<BTreeMap<_, _>>()
+        };
         for (name, before, after) in differing(&values(was), &values(step)) {
             add(format!("parameter {name}"), before, after);
         }

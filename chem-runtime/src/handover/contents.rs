@@ -57,6 +57,13 @@ pub(super) struct FlowFile {
     pub(super) written: bool,
 }
 
+impl FlowFile {
+    /// Returns whether the export does not have the file where the run had it.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.name.starts_with(names::ELSEWHERE)
+    }
+}
+
 /// What an export says, without its artifacts and files.
 #[derive(Debug, Clone)]
 pub(super) struct Contents {
@@ -71,6 +78,14 @@ pub(super) struct Contents {
     pub(super) attestations: Vec<Attestation>,
     /// The file of allowed signers.
     pub(super) signers: Option<Vec<u8>>,
+}
+
+impl Contents {
+    /// Returns whether the export has a file of the flow under this name.
+    pub(super) fn has_file(&self, name: &str) -> bool {
+        let below = name.strip_prefix(names::FLOW);
+        self.export.files.iter().any(|file| file.omitted.is_none() && Some(file.name.as_str()) == below)
+    }
 }
 
 /// Returns the events of `log`, interpreted.

@@ -1,6 +1,7 @@
 //! The family of a run: its children, theirs, and so on, as the events say.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use serde_json::Map;
 
@@ -51,6 +52,14 @@ impl<'a> Family<'a> {
                 _ => None,
             }
         })
+    }
+
+    /// Returns the directory of a member, relative to that of the exported run if it is below it.
+    pub(super) fn directory_of(&self, begun: &FlowInitialized) -> PathBuf {
+        let own = |begun: &FlowInitialized| PathBuf::from(begun.environment.directory.as_deref().unwrap_or("."));
+        let root = self.members().next().map(|(_, _, root)| own(root)).unwrap_or_default();
+        let directory = own(begun);
+        directory.strip_prefix(root).map(Path::to_owned).unwrap_or(directory)
     }
 
     /// Returns the id by which the files of a run are listed; `None` for the exported run.

@@ -17,12 +17,10 @@ use crate::store::EventStore;
 /// # Errors
 /// Fails if the store cannot be read.
 pub(super) fn files_of(store: &dyn EventStore, family: &Family<'_>) -> Result<Vec<(FlowFile, PathBuf)>, HandoverError> {
-    let directory = |begun: &FlowInitialized| begun.environment.directory.clone().unwrap_or_else(|| ".".to_owned());
-    let root = family.members().next().map(|(_, _, begun)| directory(begun)).unwrap_or_default();
     let (mut files, mut contents, mut seen) = (Vec::new(), HashMap::new(), HashSet::new());
     for (id, events, begun) in family.members() {
-        let directory = PathBuf::from(directory(begun));
-        let below = directory.strip_prefix(&root).map(Path::to_owned).unwrap_or_else(|_| directory.clone());
+        let directory = Path::new(begun.environment.directory.as_deref().unwrap_or("."));
+        let below = family.directory_of(begun);
         for event in events {
             for mut file in files_in(store, begun, &event.kind)? {
                 let path = below.join(&file.path);

@@ -21,6 +21,7 @@ mod family;
 mod files;
 mod finding;
 mod import;
+mod manifests;
 mod merge;
 mod names;
 mod read;

@@ -23,6 +23,8 @@ pub(super) const SIGNERS: &str = "proof/allowed_signers";
 pub(super) const SUMS: &str = "proof/files.sha256";
 /// The folder of the manifest, of the files that it reads, and of those that it writes.
 pub(super) const FLOW: &str = "flow/";
+/// The folder, below that of the flow, of files that were outside of the directory of the manifest.
+pub(super) const ELSEWHERE: &str = "elsewhere/";
 pub(super) const ARTIFACTS: &str = "artifacts/";
 
 /// Returns the name of the file with the signature of the file `name`.
@@ -55,21 +57,25 @@ pub(super) fn artifact(hash: ArtifactHash) -> String {
     format!("{ARTIFACTS}{hash}.jsonl")
 }
 
-/// Returns the path of a file of the flow in the export: where it is relative to the manifest, if it is below it, and otherwise
-/// a folder named after its content.
+/// Returns the path of a file of the flow in the export: where it is relative to the manifest, if it is below its directory, and
+/// otherwise a folder named after its content.
 pub(super) fn of_file(path: &str, sha256: &str) -> String {
-    let plain: Option<Vec<&str>> = Path::new(path)
-        .components()
-        .filter(|part| !matches!(part, Component::CurDir))
-        .map(|part| match part {
-            Component::Normal(part) => part.to_str(),
-            _ => None,
-        })
-        .collect();
+    let mut plain = Some(Vec::new());
+    for part in Path::new(path).components() {
+        plain = plain.and_then(|mut parts: Vec<&str>| {
+            match part {
+                Component::CurDir => {}
+                Component::ParentDir => drop(parts.pop()?),
+                Component::Normal(part) => parts.push(part.to_str()?),
+                Component::RootDir | Component::Prefix(_) => return None,
+            }
+            Some(parts)
+        });
+    }
     let below = plain.map(|parts| parts.join("/")).filter(|path| is_safe(path));
     below.unwrap_or_else(|| {
         let name = Path::new(path).file_name().and_then(|name| name.to_str()).filter(|name| is_safe(name));
-        format!("elsewhere/{}/{}", &sha256[..sha256.len().min(12)], name.unwrap_or("file"))
+        format!("{ELSEWHERE}{}/{}", &sha256[..sha256.len().min(12)], name.unwrap_or("file"))
     })
 }
 
@@ -101,6 +107,8 @@ mod tests {
         for (path, expected) in [
             ("data/a.csv", "data/a.csv"),
             ("./data/./a.csv", "data/a.csv"),
+            ("flows/../data/a.csv", "data/a.csv"),
+            ("flows/../../a.csv", "elsewhere/0123456789ab/a.csv"),
             ("../a.csv", "elsewhere/0123456789ab/a.csv"),
             ("/srv/a.csv", "elsewhere/0123456789ab/a.csv"),
             ("..", "elsewhere/0123456789ab/file"),

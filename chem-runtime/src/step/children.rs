@@ -49,6 +49,10 @@ pub struct MapParams {
     /// What to take from the outputs, by the name of the column.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) take: BTreeMap<String, Taken>,
+    /// The text of the manifest of the flow when the run began, in no fingerprint; `None` if its steps are in place, or if an
+    /// earlier release began the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) text: Option<String>,
 }
 
 /// The flow of a child.
@@ -88,6 +92,19 @@ impl MapParams {
         match to_json(self)? {
             Value::Object(params) => Ok(params),
             _ => Err(StepError::new("the parameters of a `map` are no object")),
+        }
+    }
+
+    /// Removes the texts of manifests from the recorded parameters of a step, and from those of the steps of its children: what
+    /// such a text says is in the definitions of the children.
+    pub(crate) fn forget_texts(params: &mut Map<String, Value>) {
+        params.remove("text");
+        let children = params.get_mut("children").and_then(Value::as_array_mut).into_iter().flatten();
+        let steps = children.filter_map(|child| child.pointer_mut("/definition/steps")?.as_array_mut()).flatten();
+        for step in steps.filter(|step| step["uses"] == MAP_STEP) {
+            if let Some(params) = step.get_mut("params").and_then(Value::as_object_mut) {
+                Self::forget_texts(params);
+            }
         }
     }
 

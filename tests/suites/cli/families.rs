@@ -134,6 +134,10 @@ fn a_family_is_checked_without_the_program() {
     copy(&unpacked.join("flow"), repeated.path());
     let again = json_of(&repeated, &["run", &format!("{grandchild}.yaml")]);
     assert_eq!(again["flow_fingerprint"], place.show(&grandchild)["flow_fingerprint"]);
+    // So does the manifest of the run, with the text of the one that its children's steps name.
+    let again = json_of(&repeated, &["run", "family.yaml"]);
+    assert_eq!(again["flow_fingerprint"], run["flow_fingerprint"]);
+    assert_eq!(std::fs::read_to_string(unpacked.join("flow/flows/keep.yaml")).unwrap(), KEEP);
     // A child that was left out is missed.
     std::fs::remove_file(unpacked.join(format!("proof/events/{child}.jsonl"))).unwrap();
     let (is_sound, text) = python(&[verifier]);
@@ -177,4 +181,35 @@ fn a_branch_shares_the_children_of_its_parent_or_has_its_own() {
     let grandchild = &place.show(children[0]["flow_id"].as_str().unwrap())["children"][0];
     let letters = place.show(grandchild["flow_id"].as_str().unwrap())["event_variants"].clone();
     assert!(letters.as_str().unwrap().starts_with("ISHSH"), "{letters}");
+}
+
+#[test]
+fn the_log_has_the_text_of_a_manifest_that_a_step_names() {
+    let place = family();
+    let sweep = "flow: sweep
+params: { most: 3 }
+steps:
+  - id: kept
+    map: { flow: flows/keep.yaml, over: { least: [1, 5] }, take: { kept: keep } }
+  - { id: few, uses: table.filter, with: { where: kept <= params.most } }
+";
+    place.write("sweep.yaml", sweep);
+    let run = json_of(&place, &["run", "sweep.yaml"]);
+    let printed = place.chem(&["manifest", "@last"]).expect(0).stdout;
+    assert!(printed.contains("--children-of kept` prints flows/keep.yaml as it was then."), "{printed}");
+    // A comment makes no other flow, and the log keeps what was there.
+    place.write("flows/keep.yaml", &format!("# Least is a length.\n{KEEP}"));
+    json_of(&place, &["branch", "@last", "--from", "few", "--set", "most=2"]);
+    let of_run = ["manifest", run["flow_id"].as_str().unwrap(), "--children-of", "kept"];
+    assert_eq!(place.chem(&of_run).expect(0).stdout, KEEP);
+    assert_eq!(json_of(&place, &of_run), json!({ "path": "flows/keep.yaml", "text": KEEP }));
+    let elsewhere = Place::new();
+    elsewhere.write("data/drugs.csv", &std::fs::read_to_string(place.path().join("data/drugs.csv")).unwrap());
+    elsewhere.write("sweep.yaml", &printed).write("flows/keep.yaml", &place.chem(&of_run).expect(0).stdout);
+    assert_eq!(json_of(&elsewhere, &["run", "sweep.yaml"])["flow_fingerprint"], run["flow_fingerprint"]);
+
+    let refused = place.chem(&["manifest", "@last", "--children-of", "few"]).expect(2).stderr;
+    assert!(refused.contains("step `few` of run") && refused.contains("names no manifest"), "{refused}");
+    let refused = place.chem(&["manifest", "@last", "--children-of", "keep"]).expect(2).stderr;
+    assert!(refused.contains("has no step `keep`") && refused.contains("its steps: `kept` and `few`"), "{refused}");
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use chem_manifest::names::listed;
 use clap::{Args, ValueHint};
 use serde_json::json;
 
@@ -18,6 +19,7 @@ use crate::event::{FlowId, FlowInitialized};
 use crate::flow::{replay, step_types};
 use crate::manifest::{Manifest, manifest_of_run, to_yaml};
 use crate::step::Registry;
+use crate::step::children::{MAP_STEP, MapParams};
 use crate::store::OpenMode;
 use crate::workbench::RecordedRunError;
 
@@ -28,6 +30,9 @@ pub(in crate::cli) struct ManifestArgs {
     /// Write to this file, which must not exist. Relative paths in the manifest start from its directory.
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// Print the manifest that this step with `map:` names instead, as it was when the run began.
+    #[arg(long, value_name = "STEP")]
+    pub children_of: Option<String>,
 }
 
 pub(in crate::cli) fn run(shared: &Shared, args: &ManifestArgs) -> Result<ExitCode, Failure> {
@@ -37,6 +42,9 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ManifestArgs) -> Result<ExitCo
     let Some(initialized) = instance.initialized() else {
         return Err(RecordedRunError::NotBegun { flow_id }.into());
     };
+    if let Some(step) = &args.children_of {
+        return of_children(shared, args, flow_id, initialized, step);
+    }
     let impossible = |error: String| {
         Failure::usage(format!("no manifest repeats run {flow_id}: {error}"))
             .with_help(Advice::command(CommandName::Verify, &[&flow_id]).then(" repeats its steps without one"))
@@ -49,11 +57,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ManifestArgs) -> Result<ExitCo
         (None, Format::Human) => output::print(&text)?,
         (None, Format::Json) => output::print_json(&serde_json::to_value(&manifest).map_err(std::io::Error::from)?)?,
         (Some(path), format) => {
-            write_new(path, &text)?;
-            match format {
-                Format::Human => output::print(&format!("wrote {}\n", path.display()))?,
-                Format::Json => output::print_json(&json!({ "written": [path] }))?,
-            }
+            write(path, &text, format)?;
             caveats.extend(elsewhere(initialized, path));
         }
     }
@@ -61,6 +65,51 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ManifestArgs) -> Result<ExitCo
         output::say(&format!("{}: {}", styled(ODD, "warning"), output::escape(&caveat)));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints or writes the manifest that the step with `map:` called `id` names.
+fn of_children(
+    shared: &Shared,
+    args: &ManifestArgs,
+    flow_id: FlowId,
+    initialized: &FlowInitialized,
+    id: &str,
+) -> Result<ExitCode, Failure> {
+    let steps = &initialized.definition.steps;
+    let Some(step) = steps.iter().find(|step| step.id == id) else {
+        let known: Vec<&str> = steps.iter().map(|step| step.id.as_str()).collect();
+        let error = Failure::usage(format!("run {flow_id} has no step `{id}`"));
+        return Err(error.with_help(format!("its steps: {}", listed(&known))));
+    };
+    let params = if step.uses == MAP_STEP { MapParams::read(&step.params).ok() } else { None };
+    let Some(MapParams { flow, text, .. }) = params.filter(|params| !params.flow.is_empty()) else {
+        let error = Failure::usage(format!("step `{id}` of run {flow_id} names no manifest"));
+        let help =
+            Advice::command(CommandName::Manifest, &[&flow_id]).then(" prints that of the run, with steps in place");
+        return Err(error.with_help(help));
+    };
+    let Some(text) = text else {
+        let error = format!("the log has no text of `{flow}`, because an earlier release of chem began run {flow_id}");
+        let help = Advice::command(CommandName::Show, &[&flow_id])
+            .then(" lists its children, and `chem manifest` prints a manifest for each of them");
+        return Err(Failure::usage(error).with_help(help));
+    };
+    match (&args.output, shared.format) {
+        (None, Format::Human) => output::print(&text)?,
+        (None, Format::Json) => output::print_json(&json!({ "path": flow, "text": text }))?,
+        (Some(path), format) => write(path, &text, format)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes `text` to the new file at `path`, and says so.
+fn write(path: &Path, text: &str, format: Format) -> Result<(), Failure> {
+    write_new(path, text)?;
+    match format {
+        Format::Human => output::print(&format!("wrote {}\n", path.display()))?,
+        Format::Json => output::print_json(&json!({ "written": [path] }))?,
+    }
+    Ok(())
 }
 
 /// Returns why running `manifest` with this program would differ from the run that began with `initialized`.
@@ -108,6 +157,13 @@ fn header(flow_id: FlowId, initialized: &FlowInitialized, caveats: &[String]) ->
     let mut lines = vec![format!("Repeats run {flow_id}, from its log. It ran with chem {}.", environment.release)];
     if let Some(directory) = &environment.directory {
         lines.push(format!("Relative paths start from {directory}."));
+    }
+    for step in initialized.definition.steps.iter().filter(|step| step.uses == MAP_STEP) {
+        let params = MapParams::read(&step.params).ok().filter(|params| params.text.is_some());
+        lines.extend(params.map(|params| {
+            let (flow, id) = (params.flow, &step.id);
+            format!("`chem manifest {flow_id} --children-of {id}` prints {flow} as it was then.")
+        }));
     }
     lines.extend(caveats.iter().map(|caveat| format!("Warning: {caveat}.")));
     // A newline in a name or a path would end the comment.

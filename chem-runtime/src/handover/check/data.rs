@@ -9,6 +9,7 @@ use crate::handover::contents::{Contents, artifacts_of, files_read, is_described
 use crate::handover::description::{describe, is_shard};
 use crate::handover::family::Family;
 use crate::handover::finding::Finding;
+use crate::handover::manifests::NamedManifests;
 use crate::handover::names;
 use crate::handover::read::Reading;
 
@@ -59,6 +60,8 @@ impl Checked {
                 outputs.extend(found.iter().map(|output| (run.clone(), step, output)));
             }
         }
+        let manifests = NamedManifests::of(&family, &contents.export).texts;
+        expected.extend(manifests.into_keys().map(|name| format!("{}{name}", names::FLOW)));
         for file in &contents.export.files {
             let name = format!("{}{}", names::FLOW, file.name);
             let found = reading.listed.get(&name);

@@ -119,6 +119,9 @@ fn describe_file(graph: &mut Graph, files: &Files<'_>, name: &str) {
             graph.add(PROOF, "CreativeWork", json!({ "name": "Transparency log proof", "version": "1" }));
             return files.add(graph, name, "the proof of a run's last event", json!({ "conformsTo": to(PROOF) }));
         }
+        name if name.starts_with(names::FLOW) && !graph.has(&identifier(name)) => {
+            "the manifest of a run below this one"
+        }
         name if name.starts_with("proof/events/") => "the events of a run",
         name if name.starts_with("proof/attestations/") => "what a person has stated about the run",
         // Files of the flow and artifacts have been described with the steps that read or wrote them.

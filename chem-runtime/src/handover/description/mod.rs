@@ -19,6 +19,7 @@ use facts::RunFacts;
 use super::contents::{Contents, manifest_name};
 use super::error::HandoverError;
 use super::family::Family;
+use super::manifests::NamedManifests;
 use super::names;
 use crate::event::{FlowEvent, FlowInitialized};
 use crate::fingerprint::ContentHash;
@@ -48,9 +49,10 @@ pub(super) fn describe(
     let facts = RunFacts::of(contents, events)?;
     let indescribable = |reason: String| HandoverError::Indescribable { flow_id: facts.flow_id, reason };
     let family = Family::of(events).ok_or_else(|| indescribable("it has no events".to_owned()))?;
+    let manifests = NamedManifests::of(&family, &contents.export);
     let (mut texts, mut below) = (Vec::new(), 0);
     for (id, _, begun) in family.members() {
-        let moved = family.relocated(id, begun, &contents.export.files);
+        let moved = manifests.relocated(id, family.relocated(id, begun, &contents.export.files));
         let (name, manifest) = match family.name_of(id) {
             None => (manifest_name(begun), manifest_of_run(&moved)),
             // The rows of a shard are in the log alone.
@@ -62,7 +64,10 @@ pub(super) fn describe(
         let manifest = to_yaml(&manifest).map_err(|error| indescribable(error.to_string()))?;
         texts.push((name, format!("# Repeats run {id}, from its log.\n{manifest}")));
     }
-    texts.push((names::README.to_owned(), readme::readme(contents, &facts, below)));
+    texts.push((names::README.to_owned(), readme::readme(contents, &facts, below, &manifests)));
+    let manifests = manifests.texts.into_iter().map(|(name, text)| (format!("{}{name}", names::FLOW), text));
+    // A step may have read the same manifest as a file.
+    texts.extend(manifests.filter(|(name, _)| !contents.has_file(name)));
     texts.push((names::VERIFIER.to_owned(), VERIFIER.to_owned()));
     let mut listed = listed.clone();
     for (name, text) in &texts {

@@ -1,11 +1,13 @@
 //! The page for people in an export.
 
 use super::facts::RunFacts;
-use crate::handover::contents::{Contents, manifest_name};
+use crate::handover::contents::{Contents, FlowFile, manifest_name};
+use crate::handover::manifests::NamedManifests;
 use crate::handover::names;
 
-/// Returns the page: what the export is, what is in it, and how to check it. `below` is the number of children with a manifest.
-pub(super) fn readme(contents: &Contents, facts: &RunFacts, below: usize) -> String {
+/// Returns the page: what the export is, what is in it, and how to check it. `below` is the number of children with a manifest, and
+/// `manifests` are those that steps name.
+pub(super) fn readme(contents: &Contents, facts: &RunFacts, below: usize, manifests: &NamedManifests) -> String {
     let initialized = &facts.initialized;
     // The page is Markdown: a name or a description may have anything.
     let plain = |text: &str| text.escape_debug().to_string();
@@ -45,8 +47,30 @@ pub(super) fn readme(contents: &Contents, facts: &RunFacts, below: usize) -> Str
     if below > 0 {
         text.push_str(&format!(
             "The run has children: runs of its own, {below} in all, of which each has a manifest as well, named by the id of \
-             the run. A manifest that `{}` names in turn is not part of the log, and not in the export.\n\n",
-            manifest_name(initialized)
+             the run.\n\n"
+        ));
+    }
+    if !manifests.texts.is_empty() {
+        text.push_str("The manifests that `map` names are in the export as they were when the run began");
+        let of_child = |file: &&FlowFile| file.run.is_some() && !file.written && file.is_elsewhere();
+        let mut elsewhere: Vec<&str> =
+            contents.export.files.iter().filter(of_child).map(|file| file.path.as_str()).collect();
+        elsewhere.sort_unstable();
+        elsewhere.dedup();
+        if !elsewhere.is_empty() {
+            let paths: Vec<String> = elsewhere.into_iter().map(|path| format!("`{}`", plain(path))).collect();
+            text.push_str(&format!(
+                ", and do not run here: they name files that the export has elsewhere ({})",
+                paths.join(", ")
+            ));
+        }
+        text.push_str(".\n\n");
+    }
+    if !manifests.missing.is_empty() {
+        let paths: Vec<String> = manifests.missing.iter().map(|path| format!("`{}`", plain(path))).collect();
+        text.push_str(&format!(
+            "The log does not have the text of these manifests, which `map` names: {}.\n\n",
+            paths.join(", ")
         ));
     }
     let omitted: Vec<&str> =

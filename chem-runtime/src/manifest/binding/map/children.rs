@@ -106,6 +106,7 @@ impl Binder<'_> {
             (given.key.name.clone(), given.values.iter().map(|given| given.value.clone()).collect())
         };
         let fixed = |given: &Given<'_>| Some((given.key.name.clone(), given.values.first()?.value.clone()));
+        let text = flow.path.is_some().then(|| flow.source.text().to_owned());
         Some(MapParams {
             children,
             flow: flow.path.unwrap_or_default(),
@@ -114,6 +115,7 @@ impl Binder<'_> {
             params: params.iter().filter_map(fixed).collect(),
             steps: flow.steps,
             take,
+            text,
         })
     }
 
