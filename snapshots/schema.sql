@@ -603,6 +603,9 @@ CREATE INDEX event_log_by_flow ON event_log USING btree (flow_id, seq);
 -- object: index event_log_by_work_key
 CREATE INDEX event_log_by_work_key ON event_log USING btree ((((payload -> 'rows'::text) ->> 'work_key'::text)), seq) WHERE ((event_type = 'stepfinished'::text) AND (((payload -> 'rows'::text) ->> 'work_key'::text) IS NOT NULL));
 
+-- object: index event_log_completions
+CREATE INDEX event_log_completions ON event_log USING btree (flow_id) WHERE (event_type = 'flowcompleted'::text);
+
 -- object: index workflow_step_artifacts_by_event
 CREATE INDEX workflow_step_artifacts_by_event ON workflow_step_artifacts USING btree (produced_in_seq);
 

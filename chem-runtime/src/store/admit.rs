@@ -116,7 +116,6 @@ impl AdmittedArtifact {
     }
 
     /// Returns the length of the payload as it is stored, in bytes.
-    #[cfg(feature = "postgres")]
     pub(super) fn stored_length(&self) -> usize {
         self.packed().map_or_else(|| self.artifact.payload_text().len(), <[u8]>::len)
     }

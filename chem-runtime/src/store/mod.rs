@@ -57,6 +57,8 @@ mod error;
 mod event_store;
 mod follow;
 mod followed;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod group;
 mod holder;
 mod index;
 mod lease;
@@ -66,6 +68,8 @@ mod opening;
 #[cfg(any(feature = "postgres", feature = "spool", feature = "sqlite"))]
 mod packed;
 mod page;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod pending;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod repository;

@@ -7,10 +7,10 @@ use uuid::Uuid;
 use super::artifacts::{self, Columns, Others};
 use super::client::Parameters;
 use super::error::{CONFLICT, FENCED};
-use super::pending::Pending;
 use super::rows::signed;
 use super::session::Session;
 use crate::event::FlowId;
+use crate::store::pending::Pending;
 use crate::store::{Holder, PersistenceError};
 
 const APPEND_TO_RUN: &str = "SELECT store.chem_append_to_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";

@@ -4,11 +4,11 @@ use tokio_postgres::Row;
 
 use super::Fault;
 use super::client::{Parameters, Transaction};
-use super::pending::{AT_ONCE, Pending};
 use super::read::artifact;
 use super::rows::signed;
 use super::session::Session;
 use crate::store::admit::{Admitted, AdmittedArtifact};
+use crate::store::pending::{AT_ONCE, Pending};
 
 pub(super) const APPEND: &str = "SELECT store.chem_append_artifacts($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const REPAIR: &str = "SELECT store.chem_repair_artifacts($1, $2, $3, $4, $5, $6)";

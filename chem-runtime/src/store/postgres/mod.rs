@@ -16,7 +16,6 @@ mod dev_pool;
 mod drift;
 mod error;
 mod follow;
-mod group;
 mod lease;
 mod parts;
 mod passfile;
@@ -50,9 +49,9 @@ pub use session::Session;
 pub use url::PostgresUrl;
 
 use self::error::{is_ambiguous, store_error};
-use self::group::GroupWriter;
 use self::lease::SignOfLife;
 use super::admit::{pack, pack_artifacts};
+use super::group::GroupWriter;
 use super::log::poll;
 use super::{
     ArtifactRow, ArtifactStore, Attestation, Attestations, Cursor, EventLog, EventStore, FlowSummary, Followed,
@@ -62,6 +61,9 @@ use super::{
 use crate::artifact::Artifact;
 use crate::event::{FlowEvent, FlowId};
 use crate::fingerprint::{ArtifactHash, CacheKey, WorkKey};
+
+/// The number of concurrent commits: while one waits for the disk, the next is prepared.
+const LEADERS: usize = 2;
 
 /// An event store in a PostgreSQL database.
 ///
@@ -106,7 +108,7 @@ impl PgEventStore {
     /// Creates a store over the database of `provider`, whose schema must be current.
     pub fn new(provider: impl ConnectionProvider + 'static) -> Self {
         let inner = Arc::new(Inner::new(provider));
-        Self { inner, writer: GroupWriter::default(), sign_of_life: SignOfLife::default() }
+        Self { inner, writer: GroupWriter::new(LEADERS), sign_of_life: SignOfLife::default() }
     }
 
     /// Replaces the retry policy.

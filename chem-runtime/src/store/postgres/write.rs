@@ -6,20 +6,18 @@
 //! events, and the second of them must get a conflict. The events found were committed, but a standby that is required
 //! to have them may not have them yet: one more commit, later in the server's log, waits for both.
 
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 
 use super::Inner;
 use super::append::{self, Failure, Refusal};
 use super::artifacts::Others;
 use super::error::is_ambiguous;
-use super::group::{GroupWriter, Ticket};
-use super::pending::{AT_ONCE, Pending};
 use super::read::{events_between, next_position};
 use super::session::Session;
 use crate::event::FlowEvent;
 use crate::store::admit::Admitted;
+use crate::store::group::{GroupWriter, Ticket, fail_all};
+use crate::store::pending::{AT_ONCE, Pending};
 use crate::store::{ErrorClass, PersistenceError, Writer, with_retry};
 
 /// A position that no run reaches.
@@ -39,7 +37,7 @@ pub(super) fn append(
         let found = store.with_session("read", |session| next_position(session, flow_id))?;
         return Err(PersistenceError::Conflict { flow_id, expected, found });
     }
-    let pending = Pending { flow_id, expected, lease: writer.lease().cloned(), events: admitted };
+    let pending = Pending::new(writer, expected, admitted);
     if pending.size() > AT_ONCE {
         commit_large(store, &pending)
     } else {
@@ -77,13 +75,7 @@ fn commit(store: &Inner, batch: &[Arc<Ticket>], mut lost_answer: bool) {
                 commit(store, std::slice::from_ref(ticket), lost_answer);
             }
         }
-        Err(error) => match open.as_slice() {
-            [only] => only.done(Err(error)),
-            _ => {
-                let error = Arc::new(error);
-                open.iter().for_each(|ticket| ticket.done(Err(shared(&error))));
-            }
-        },
+        Err(error) => fail_all(open.into_iter(), error),
     }
 }
 
@@ -172,32 +164,4 @@ fn commit_large(store: &Inner, pending: &Pending) -> Result<(), PersistenceError
             }
         }
     })
-}
-
-/// Returns an equivalent of `error` for one of the callers that shared a commit.
-fn shared(error: &Arc<PersistenceError>) -> PersistenceError {
-    let (message, source) = (error.to_string(), Box::new(Cause(error.clone())));
-    match error.as_ref() {
-        PersistenceError::Unusable { .. } => PersistenceError::Unusable { message, source: Some(source) },
-        other => PersistenceError::Backend { message, transient: other.class() == ErrorClass::Transient, source },
-    }
-}
-
-/// The source of an error that several callers share.
-#[derive(Debug)]
-struct Cause(Arc<PersistenceError>);
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.source() {
-            Some(source) => write!(f, "{source}"),
-            None => f.write_str("the store said no more"),
-        }
-    }
-}
-
-impl Error for Cause {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()?.source()
-    }
 }

@@ -4,16 +4,68 @@
 //! the content is damaged. A new artifact, the usual case, costs only its row.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
 
+use super::SqliteEventStore;
 use crate::artifact::{Artifact, ArtifactError};
 use crate::fingerprint::ArtifactHash;
-use crate::store::PersistenceError;
-use crate::store::admit::AdmittedArtifact;
+use crate::store::admit::{AdmittedArtifact, admit_artifacts, append_time, pack_artifacts};
 use crate::store::packed::unpacked;
+use crate::store::{ArtifactStore, PersistenceError};
+
+impl ArtifactStore for SqliteEventStore {
+    fn read_artifact(&self, hash: ArtifactHash) -> Result<Option<Artifact>, PersistenceError> {
+        let failed = self.failed("read");
+        // The guard lives until the end of the statement: decoding, which hashes, is left to the next one.
+        let first = first_copy(&self.reading(), hash).map_err(&failed)?;
+        match first.map(|copy| copy.decode(hash)) {
+            Some(Ok(artifact)) => Ok(Some(artifact)),
+            other => match repaired(&self.reading(), hash).map_err(failed)? {
+                Some(artifact) => Ok(Some(artifact)),
+                None => other.transpose(),
+            },
+        }
+    }
+
+    fn find_artifact_hashes(&self, prefix: &str, limit: usize) -> Result<Vec<ArtifactHash>, PersistenceError> {
+        if !prefix.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+            return Ok(Vec::new());
+        }
+        let failed = self.failed("read");
+        let connection = self.reading();
+        let mut statement = connection
+            .prepare_cached(
+                // Every hash with this prefix sorts before the prefix followed by `g`.
+                "SELECT artifact_hash FROM workflow_step_artifacts
+                 WHERE artifact_hash >= ?1 AND artifact_hash < ?1 || 'g' ORDER BY artifact_hash LIMIT ?2",
+            )
+            .map_err(&failed)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![prefix, limit]).map_err(&failed)?;
+        let mut hashes = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let text: String = row.get(0).map_err(&failed)?;
+            hashes.push(text.parse().map_err(|error| PersistenceError::Corrupt { reason: format!("{error}") })?);
+        }
+        Ok(hashes)
+    }
+
+    fn repair_artifacts(&self, artifacts: &[Artifact]) -> Result<u64, PersistenceError> {
+        let (admitted, now) = (pack_artifacts(admit_artifacts(artifacts)?), append_time());
+        let failed = self.failed("repair");
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+        let mut repaired = 0;
+        for artifact in &admitted {
+            repaired += u64::from(repair(&transaction, artifact, now).map_err(&failed)?);
+        }
+        transaction.commit().map_err(failed)?;
+        Ok(repaired)
+    }
+}
 
 /// A stored copy of an artifact, as bytes. The text in a damaged file may not be UTF-8.
-pub(super) struct Copy {
+struct Copy {
     kind: Vec<u8>,
     payload: Option<Vec<u8>>,
     metadata: Option<Vec<u8>>,
@@ -34,7 +86,7 @@ impl Copy {
     }
 
     /// Returns the artifact if its content matches `hash`.
-    pub(super) fn decode(self, hash: ArtifactHash) -> Result<Artifact, PersistenceError> {
+    fn decode(self, hash: ArtifactHash) -> Result<Artifact, PersistenceError> {
         let corrupt = |reason: String| PersistenceError::Artifact(ArtifactError::Corrupt { hash, reason });
         let text =
             |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|error| corrupt(format!("it is not text: {error}")));
@@ -67,7 +119,7 @@ pub(super) fn insert(
 }
 
 /// Stores a further copy of an artifact unless the store has a sound one. Returns whether it stored one.
-pub(super) fn repair(connection: &Connection, admitted: &AdmittedArtifact, now: Timestamp) -> rusqlite::Result<bool> {
+fn repair(connection: &Connection, admitted: &AdmittedArtifact, now: Timestamp) -> rusqlite::Result<bool> {
     let AdmittedArtifact { artifact, metadata, .. } = admitted;
     let (hash, kind, payload) = (artifact.hash().to_string(), artifact.kind(), admitted.plain());
     let (codec, packed) = (admitted.codec(), admitted.packed());
@@ -97,7 +149,7 @@ pub(super) fn repair(connection: &Connection, admitted: &AdmittedArtifact, now: 
 }
 
 /// Returns the copy that was stored first.
-pub(super) fn first_copy(connection: &Connection, hash: ArtifactHash) -> rusqlite::Result<Option<Copy>> {
+fn first_copy(connection: &Connection, hash: ArtifactHash) -> rusqlite::Result<Option<Copy>> {
     connection
         .prepare_cached(&format!("SELECT {COPY} FROM workflow_step_artifacts WHERE artifact_hash = ?"))?
         .query_row([hash.to_string()], Copy::read)
@@ -105,7 +157,7 @@ pub(super) fn first_copy(connection: &Connection, hash: ArtifactHash) -> rusqlit
 }
 
 /// Returns the newest sound copy of those stored by repairs.
-pub(super) fn repaired(connection: &Connection, hash: ArtifactHash) -> rusqlite::Result<Option<Artifact>> {
+fn repaired(connection: &Connection, hash: ArtifactHash) -> rusqlite::Result<Option<Artifact>> {
     let mut copies = connection
         .prepare_cached(&format!("SELECT {COPY} FROM artifact_repairs WHERE artifact_hash = ? ORDER BY repair DESC"))?;
     let mut rows = copies.query([hash.to_string()])?;

@@ -1,14 +1,61 @@
 //! Stores attestations as rows, and reads the rows that they are about.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
+use super::SqliteEventStore;
 use super::rows::{signed, text, unsigned};
 use crate::event::FlowId;
-use crate::store::{ArtifactRow, Attestation, PersistenceError, Stray};
+use crate::store::{ArtifactRow, Attestation, Attestations, PersistenceError, Stray};
+
+impl Attestations for SqliteEventStore {
+    fn append_attestations(&self, new: &[Attestation]) -> Result<bool, PersistenceError> {
+        let failed = self.failed("append to");
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+        if !insert(&transaction, new).map_err(&failed)? {
+            return Ok(false);
+        }
+        transaction.commit().map_err(failed)?;
+        self.identity.expect_there(&self.path)?;
+        Ok(true)
+    }
+
+    fn read_attestations(&self, from: u64, limit: usize) -> Result<Vec<Attestation>, PersistenceError> {
+        self::from(&self.reading(), from, limit, self.failed("read"))
+    }
+
+    fn next_attestation(&self) -> Result<u64, PersistenceError> {
+        next(&self.reading()).map_err(self.failed("read"))
+    }
+
+    fn newest_attestation(&self, kind: &str) -> Result<Option<Attestation>, PersistenceError> {
+        newest(&self.reading(), kind, self.failed("read"))
+    }
+
+    fn first_attestation(&self, kind: &str, from: u64) -> Result<Option<Attestation>, PersistenceError> {
+        first(&self.reading(), kind, from, self.failed("read"))
+    }
+
+    fn first_signed(&self, kind: &str, from: u64) -> Result<Option<Attestation>, PersistenceError> {
+        first_signed(&self.reading(), kind, from, self.failed("read"))
+    }
+
+    fn attestations_about(&self, kind: &str, flow_id: FlowId) -> Result<Vec<Attestation>, PersistenceError> {
+        about(&self.reading(), kind, flow_id, self.failed("read"))
+    }
+
+    fn artifacts_of(&self, events: &[u64]) -> Result<Vec<ArtifactRow>, PersistenceError> {
+        artifacts_of(&self.reading(), events).map_err(self.failed("read"))
+    }
+
+    fn strays(&self, limit: usize) -> Result<Vec<Stray>, PersistenceError> {
+        strays(&self.reading(), limit).map_err(self.failed("read"))
+    }
+}
 
 /// Inserts attestations, if the first has the next number. Returns whether it did.
-pub(super) fn insert(transaction: &Transaction<'_>, new: &[Attestation]) -> rusqlite::Result<bool> {
+fn insert(transaction: &Transaction<'_>, new: &[Attestation]) -> rusqlite::Result<bool> {
     let next = next(transaction)?;
     if !(next..).zip(new).all(|(number, new)| new.number == number) {
         return Ok(false);
@@ -23,7 +70,7 @@ pub(super) fn insert(transaction: &Transaction<'_>, new: &[Attestation]) -> rusq
     Ok(true)
 }
 
-pub(super) fn next(connection: &Connection) -> rusqlite::Result<u64> {
+fn next(connection: &Connection) -> rusqlite::Result<u64> {
     connection
         .prepare_cached("SELECT coalesce(max(number) + 1, 0) FROM attestations")?
         .query_row([], |row| unsigned(row, 0))
@@ -36,7 +83,7 @@ macro_rules! select {
     };
 }
 
-pub(super) fn from(
+fn from(
     connection: &Connection,
     number: u64,
     limit: usize,
@@ -46,7 +93,7 @@ pub(super) fn from(
     found(connection, select!("number >= ? ORDER BY number LIMIT ?"), [from, limit], failed)
 }
 
-pub(super) fn newest(
+fn newest(
     connection: &Connection,
     kind: &str,
     failed: impl Fn(rusqlite::Error) -> PersistenceError,
@@ -54,7 +101,7 @@ pub(super) fn newest(
     Ok(found(connection, select!("kind = ? ORDER BY number DESC LIMIT 1"), [kind], failed)?.pop())
 }
 
-pub(super) fn first(
+fn first(
     connection: &Connection,
     kind: &str,
     from: u64,
@@ -64,7 +111,7 @@ pub(super) fn first(
     Ok(found(connection, sql, params![kind, at_least(from)], failed)?.pop())
 }
 
-pub(super) fn first_signed(
+fn first_signed(
     connection: &Connection,
     kind: &str,
     from: u64,
@@ -74,7 +121,7 @@ pub(super) fn first_signed(
     Ok(found(connection, sql, params![kind, at_least(from)], failed)?.pop())
 }
 
-pub(super) fn about(
+fn about(
     connection: &Connection,
     kind: &str,
     flow_id: FlowId,
@@ -124,7 +171,7 @@ fn attestation(
 }
 
 /// Returns the rows of the artifacts of these events, whose numbers ascend, in their order.
-pub(super) fn artifacts_of(connection: &Connection, events: &[u64]) -> rusqlite::Result<Vec<ArtifactRow>> {
+fn artifacts_of(connection: &Connection, events: &[u64]) -> rusqlite::Result<Vec<ArtifactRow>> {
     let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(Vec::new()) };
     let mut statement = connection.prepare_cached(
         "SELECT produced_in_seq, artifact_hash, metadata FROM workflow_step_artifacts
@@ -143,7 +190,7 @@ pub(super) fn artifacts_of(connection: &Connection, events: &[u64]) -> rusqlite:
 }
 
 /// Returns up to `limit` events that are before the first one which a reader gets, and artifacts without an event.
-pub(super) fn strays(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Stray>> {
+fn strays(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Stray>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut events = connection.prepare_cached(
         "SELECT seq, flow_id, position, event_type FROM event_log WHERE seq < 1 ORDER BY seq LIMIT ?",

@@ -4,10 +4,11 @@ use std::sync::LazyLock;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::SqliteEventStore;
 use super::rows::{signed, status_of_last};
 use crate::event::FlowId;
 use crate::flow::FlowStatus;
-use crate::store::{Holder, Lease, LeaseRecord, PersistenceError, Writer};
+use crate::store::{Holder, Lease, LeaseRecord, Leases, PersistenceError};
 
 /// Selects the lease of a run, with the status of the run.
 static READ: LazyLock<String> = LazyLock::new(|| {
@@ -37,17 +38,31 @@ impl From<PersistenceError> for LeaseError {
     }
 }
 
-/// Checks that the writer may append at `expected`. Records the lease of a new run.
-pub(super) fn check(connection: &Connection, writer: Writer<'_>, expected: u64) -> Result<(), LeaseError> {
-    let found = read(connection, writer.flow_id())?;
-    if let Some(lease) = writer.check(expected, found.as_ref())? {
-        record(connection, lease)?;
+impl Leases for SqliteEventStore {
+    fn read_lease(&self, flow_id: FlowId) -> Result<Option<LeaseRecord>, PersistenceError> {
+        read(&self.reading(), flow_id).map_err(|error| self.lease_failed("read", error))
     }
-    Ok(())
+
+    fn record_lease(&self, lease: &Lease) -> Result<bool, PersistenceError> {
+        record(&self.connection(), lease).map_err(self.failed("append to"))
+    }
+
+    fn release_lease(&self, held: &Lease) -> Result<(), PersistenceError> {
+        release(&self.connection(), held).map_err(self.failed("append to"))
+    }
+}
+
+impl SqliteEventStore {
+    pub(super) fn lease_failed(&self, action: &str, error: LeaseError) -> PersistenceError {
+        match error {
+            LeaseError::Sqlite(error) => self.failed(action)(error),
+            LeaseError::Store(error) => error,
+        }
+    }
 }
 
 /// Releases a run's lease if `lease` is the current one.
-pub(super) fn release(connection: &Connection, lease: &Lease) -> rusqlite::Result<()> {
+fn release(connection: &Connection, lease: &Lease) -> rusqlite::Result<()> {
     let epoch = signed(lease.epoch)?;
     connection
         .prepare_cached("UPDATE flow_leases SET released = 1 WHERE flow_id = ? AND epoch = ?")?

@@ -66,6 +66,15 @@ pub(super) fn open_for_reading(path: &Path, wait: Duration) -> Result<(PathBuf, 
     Ok((path, connection))
 }
 
+/// Returns a connection that writes nothing, to a store that this process has open and may write.
+pub(super) fn open_beside(path: &Path, wait: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(wait)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
+}
+
 /// Returns a connection that writes nothing, to a store with a schema of any age.
 pub(super) fn connect_for_reading(path: &Path, wait: Duration) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

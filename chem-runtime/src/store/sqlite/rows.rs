@@ -30,7 +30,7 @@ pub(super) fn insert(
     transaction: &Transaction<'_>,
     flow_id: FlowId,
     expected: u64,
-    events: Vec<Admitted>,
+    events: &[Admitted],
 ) -> rusqlite::Result<()> {
     let mut insert_event = transaction
         .prepare_cached("INSERT INTO event_log (flow_id, position, ts, event_type, payload) VALUES (?, ?, ?, ?, ?)")?;

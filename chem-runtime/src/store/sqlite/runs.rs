@@ -1,18 +1,92 @@
-//! Lists runs, page by page.
+//! Finds runs, and results to reuse. Lists runs page by page.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::rows::{signed, status_of_last, stored_event};
-use crate::event::{FlowEvent, FlowEventKind};
+use super::SqliteEventStore;
+use super::rows::{result, signed, status_of_last, stored_event};
+use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::fingerprint::{CacheKey, WorkKey};
 use crate::flow::FlowStatus;
 use crate::store::page::add_to_page;
-use crate::store::{FlowSummary, PersistenceError, RunFilter};
+use crate::store::{FlowSummary, PersistenceError, RunFilter, RunIndex, StoredResult};
+
+impl RunIndex for SqliteEventStore {
+    fn find_runs(
+        &self,
+        filter: &RunFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowSummary>, PersistenceError> {
+        listed(&self.reading(), filter, before, limit, self.failed("read"))
+    }
+
+    fn newest_runs(
+        &self,
+        flow: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FlowEvent>, PersistenceError> {
+        newest(&self.reading(), flow, before, limit, self.failed("read"))
+    }
+
+    fn find_run_ids(&self, prefix: &str, limit: usize) -> Result<Vec<FlowId>, PersistenceError> {
+        let failed = self.failed("read");
+        let connection = self.reading();
+        let mut statement = connection
+            .prepare_cached(
+                // Every id with this prefix sorts before the prefix followed by `g`.
+                "SELECT flow_id FROM event_log
+                 WHERE flow_id >= ?1 AND flow_id < ?1 || 'g' AND position = 0 ORDER BY flow_id LIMIT ?2",
+            )
+            .map_err(&failed)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        run_ids(statement.query(params![prefix, limit]).map_err(&failed)?, &failed)
+    }
+
+    fn completed_children(&self, parent: FlowId) -> Result<Vec<FlowId>, PersistenceError> {
+        let failed = self.failed("read");
+        let connection = self.reading();
+        let mut statement = connection.prepare_cached(COMPLETED).map_err(&failed)?;
+        let (least, greatest) = parent.range_of_children();
+        run_ids(statement.query(params![least.to_string(), greatest.to_string()]).map_err(&failed)?, &failed)
+    }
+
+    fn find_cached(
+        &self,
+        key: CacheKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
+        // The condition has to match the index's word for word.
+        let sql = "SELECT seq, flow_id, position FROM event_log
+                   WHERE event_type = 'stepfinished' AND payload ->> '$.cache_key' = ?1 AND seq < ?2
+                   ORDER BY seq DESC";
+        self.results(sql, &key.to_string(), before, limit)
+    }
+
+    fn find_work(
+        &self,
+        key: WorkKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
+        // The condition has to match the index's word for word.
+        let sql = "SELECT seq, flow_id, position FROM event_log
+                   WHERE event_type = 'stepfinished' AND payload ->> '$.rows.work_key' = ?1 AND payload ->> '$.rows.work_key' IS NOT NULL AND seq < ?2
+                   ORDER BY seq DESC";
+        self.results(sql, &key.to_string(), before, limit)
+    }
+}
 
 /// Selects all runs, through the index of first events.
 const OF_ALL: &str = "?2 IS NULL";
 /// Selects the runs of one flow. Must match the index of first events by flow word for word.
 const OF_FLOW: &str = "first.event_type = 'flowinitialized' AND first.payload ->> '$.flow' = ?2";
+
+/// Selects the runs that have completed in a range of ids.
+const COMPLETED: &str = "SELECT flow_id FROM event_log
+                         WHERE event_type = 'flowcompleted' AND flow_id BETWEEN ?1 AND ?2";
 
 /// Returns the SQL that selects the first events of the runs matched by `of`, newest first.
 fn beginnings(of: &str) -> String {
@@ -45,7 +119,7 @@ fn runs(of: &str) -> String {
 }
 
 /// Returns the first events of the newest runs, newest first.
-pub(super) fn newest(
+fn newest(
     connection: &Connection,
     flow: Option<&str>,
     before: Option<u64>,
@@ -63,7 +137,7 @@ pub(super) fn newest(
 }
 
 /// Returns up to `limit` runs that match `filter` and begin before the event `before`, newest first.
-pub(super) fn listed(
+fn listed(
     connection: &Connection,
     filter: &RunFilter,
     before: Option<u64>,
@@ -110,30 +184,78 @@ fn at_most(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
+/// Returns the ids of runs, which are the first column of `rows`.
+fn run_ids(
+    mut rows: rusqlite::Rows<'_>,
+    failed: impl Fn(rusqlite::Error) -> PersistenceError,
+) -> Result<Vec<FlowId>, PersistenceError> {
+    let mut runs = Vec::new();
+    while let Some(row) = rows.next().map_err(&failed)? {
+        let text: String = row.get(0).map_err(&failed)?;
+        let run = text.parse().map_err(|_| PersistenceError::Corrupt { reason: format!("a run is named `{text}`") })?;
+        runs.push(run);
+    }
+    Ok(runs)
+}
+
+impl SqliteEventStore {
+    /// Returns up to `limit` results, newest first. `sql` takes the key and the number below which they must be.
+    fn results(
+        &self,
+        sql: &str,
+        key: &str,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredResult>, PersistenceError> {
+        let failed = self.failed("read");
+        let connection = self.reading();
+        let mut statement = connection.prepare_cached(sql).map_err(&failed)?;
+        let before = before.and_then(|before| signed(before).ok()).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![key, before]).map_err(&failed)?;
+        let mut results = Vec::new();
+        // Rows with an invalid run id do not count. Reads no more rows than needed.
+        while results.len() < limit
+            && let Some(row) = rows.next().map_err(&failed)?
+        {
+            results.extend(result(row).map_err(&failed)?);
+        }
+        Ok(results)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::sqlite::SqliteEventStore;
 
     #[test]
-    fn runs_are_looked_up_in_the_indexes_of_their_beginnings() {
+    fn runs_are_looked_up_in_indexes() {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteEventStore::open(directory.path().join("store.db")).unwrap();
         let connection = store.connection();
+        let plan = |sql: &str| {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            for number in 1..=statement.parameter_count() {
+                statement.raw_bind_parameter(number, 1).unwrap();
+            }
+            let mut rows = statement.raw_query();
+            let mut plan = Vec::new();
+            while let Some(row) = rows.next().unwrap() {
+                plan.push(row.get::<_, String>(3).unwrap());
+            }
+            plan
+        };
+        let completed = plan(COMPLETED);
+        assert!(
+            completed[0].ends_with("USING COVERING INDEX event_log_completions (flow_id>? AND flow_id<?)"),
+            "{completed:?}"
+        );
         for (of, index) in [
             (OF_ALL, "USING INDEX event_log_beginnings (seq<?)"),
             (OF_FLOW, "USING INDEX event_log_beginnings_by_flow (<expr>=? AND seq<?)"),
         ] {
             for sql in [beginnings(of), runs(of)] {
-                let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-                for number in 1..=statement.parameter_count() {
-                    statement.raw_bind_parameter(number, 1).unwrap();
-                }
-                let mut rows = statement.raw_query();
-                let mut plan = Vec::new();
-                while let Some(row) = rows.next().unwrap() {
-                    plan.push(row.get::<_, String>(3).unwrap());
-                }
+                let plan = plan(&sql);
                 assert!(plan[0].ends_with(index), "{plan:#?}");
                 let is_slow = |step: &String| step.starts_with("SCAN") || step == "USE TEMP B-TREE FOR ORDER BY";
                 assert!(!plan.iter().any(is_slow), "{plan:#?}");

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Barrier};
 
 use chem_runtime::event::FlowId;
-use chem_runtime::store::{EventStore, PersistenceError};
+use chem_runtime::store::{EventStore, Holder, Lease, PersistenceError};
 use chem_tests::events::{artifact, finished, numbered, signal};
 use chem_tests::stores::Backend;
 
@@ -85,6 +85,40 @@ pub(super) fn many_writers_on_many_runs_do_not_disturb_each_other(backend: &dyn 
     all.dedup();
     assert_eq!(all.len() as u64, WRITERS * EACH, "two events have one seq");
     assert_eq!(stores[0].find_artifact_hashes("", 99).unwrap().len() as u64, EACH);
+}
+
+pub(super) fn of_appends_at_the_same_time_the_wrong_ones_are_refused_and_no_others(backend: &dyn Backend) {
+    let (store, barrier) = (backend.store(), Barrier::new(WRITERS as usize));
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (store, barrier) = (&store, &barrier);
+            scope.spawn(move || {
+                for round in 0..EACH {
+                    let lease = Lease::of_new_run(FlowId::new(), Holder::this_process());
+                    let stored =
+                        || (store.list(lease.flow_id).unwrap().len(), store.read_lease(lease.flow_id).unwrap());
+                    barrier.wait();
+                    let at = |position| store.append_as((&lease).into(), position, &[numbered(round)]);
+                    match writer % 4 {
+                        0 => {
+                            assert!(matches!(at(2), Err(PersistenceError::Fenced { .. })));
+                            assert_eq!(stored(), (0, None));
+                        }
+                        1 => {
+                            let ahead = store.append(lease.flow_id, 1, &[numbered(round)]);
+                            assert!(matches!(ahead, Err(PersistenceError::Conflict { found: 0, .. })), "{ahead:?}");
+                            assert_eq!(stored(), (0, None));
+                        }
+                        _ => {
+                            at(0).unwrap();
+                            let (events, recorded) = stored();
+                            assert_eq!((events, recorded.map(|lease| lease.epoch)), (1, Some(1)));
+                        }
+                    }
+                }
+            });
+        }
+    });
 }
 
 pub(super) fn two_openings_of_one_store_see_each_other(backend: &dyn Backend) {

@@ -64,6 +64,7 @@ macro_rules! laws {
                 concurrency: [
                     of_many_writers_on_one_run_one_wins_each_position,
                     many_writers_on_many_runs_do_not_disturb_each_other,
+                    of_appends_at_the_same_time_the_wrong_ones_are_refused_and_no_others,
                     two_openings_of_one_store_see_each_other,
                 ]
                 leases: [

@@ -40,7 +40,7 @@ fn a_store_of_version_2_is_brought_up_to_date_and_loses_nothing() {
     assert_eq!(before[0].len(), 16);
 
     let applied = SqliteFile::new(place.path()).migrate().unwrap();
-    assert_eq!(applied.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    assert_eq!(applied.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     let store = place.open().unwrap();
     assert_eq!(queries.map(rows), before);
     assert_eq!(rows("PRAGMA foreign_key_check"), [""; 0]);
@@ -70,7 +70,7 @@ fn a_store_of_version_2_is_left_to_those_who_use_it_until_somebody_migrates_it()
         assert!(matches!(error, PersistenceError::Unusable { .. }), "{error:?}");
         let told = told(&error);
         assert!(
-            told.contains("has version 2, and this program needs 11") && told.contains("`chem store migrate`"),
+            told.contains("has version 2, and this program needs 12") && told.contains("`chem store migrate`"),
             "{told}"
         );
         assert_eq!(std::fs::read(place.path()).unwrap(), before);

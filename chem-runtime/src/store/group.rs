@@ -6,20 +6,21 @@
 //! one before it.
 
 use std::collections::HashSet;
+use std::error::Error;
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::pending::{AT_ONCE, Pending};
-use crate::store::PersistenceError;
+use super::{ErrorClass, PersistenceError};
 
-/// The number of concurrent commits: while one waits for the disk, the next is prepared.
-const LEADERS: usize = 2;
 /// The maximum number of runs in a commit.
 const MOST_RUNS: usize = 512;
 /// The longest wait of the next commit for half of the writers of the last one, which return one by one.
 const LINGER: Duration = Duration::from_micros(500);
 
 /// The append of one caller, from submission to result.
+#[derive(Debug)]
 pub(super) struct Ticket {
     pub(super) pending: Pending,
     size: usize,
@@ -27,6 +28,7 @@ pub(super) struct Ticket {
     turned: Condvar,
 }
 
+#[derive(Debug)]
 enum Turn {
     Waits,
     /// A commit has ended, and the next may not have a leader yet.
@@ -69,13 +71,15 @@ impl Ticket {
 }
 
 /// Combines the appends of concurrent writers into shared commits.
-#[derive(Default)]
+#[derive(Debug)]
 pub(super) struct GroupWriter {
+    /// The number of concurrent commits.
+    leaders: usize,
     queue: Mutex<Queue>,
     arrived: Condvar,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Queue {
     waiting: Vec<Arc<Ticket>>,
     /// The number of commits that are running.
@@ -85,13 +89,18 @@ struct Queue {
 }
 
 impl GroupWriter {
+    /// Creates a writer with up to `leaders` concurrent commits.
+    pub(super) fn new(leaders: usize) -> Self {
+        Self { leaders, queue: Mutex::default(), arrived: Condvar::new() }
+    }
+
     /// Commits `pending`, through the `commit` of this caller or of another one.
     pub(super) fn submit(&self, pending: Pending, commit: impl Fn(&[Arc<Ticket>])) -> Result<(), PersistenceError> {
         let ticket = Ticket::new(pending);
         self.queue().waiting.push(ticket.clone());
         loop {
             let mut queue = self.queue();
-            if queue.leaders < LEADERS && queue.waiting.iter().any(|waiting| Arc::ptr_eq(waiting, &ticket)) {
+            if queue.leaders < self.leaders && queue.waiting.iter().any(|waiting| Arc::ptr_eq(waiting, &ticket)) {
                 queue.leaders += 1;
                 break self.lead(queue, &ticket, &commit);
             }
@@ -176,5 +185,45 @@ impl Drop for Unfinished<'_> {
                 source: "it panicked".into(),
             }));
         }
+    }
+}
+
+/// Reports a failure of the whole commit to each of its callers.
+pub(super) fn fail_all<'a>(tickets: impl ExactSizeIterator<Item = &'a Arc<Ticket>>, error: PersistenceError) {
+    if tickets.len() == 1 {
+        // The only caller gets the error itself.
+        let mut error = Some(error);
+        tickets.for_each(|ticket| error.take().into_iter().for_each(|error| ticket.done(Err(error))));
+        return;
+    }
+    let error = Arc::new(error);
+    tickets.for_each(|ticket| ticket.done(Err(shared(&error))));
+}
+
+/// Returns an equivalent of `error` for one of the callers that shared a commit.
+fn shared(error: &Arc<PersistenceError>) -> PersistenceError {
+    let (message, source) = (error.to_string(), Box::new(Cause(error.clone())));
+    match error.as_ref() {
+        PersistenceError::Unusable { .. } => PersistenceError::Unusable { message, source: Some(source) },
+        other => PersistenceError::Backend { message, transient: other.class() == ErrorClass::Transient, source },
+    }
+}
+
+/// The source of an error that several callers share.
+#[derive(Debug)]
+struct Cause(Arc<PersistenceError>);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.source() {
+            Some(source) => write!(f, "{source}"),
+            None => f.write_str("the store said no more"),
+        }
+    }
+}
+
+impl Error for Cause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()?.source()
     }
 }
