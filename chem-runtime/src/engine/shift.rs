@@ -24,12 +24,16 @@ pub(super) fn longer(pause: Duration) -> Duration {
 /// The part of the time of a worker in which it may ask for completed children: one in this many.
 const ASKING: u32 = 20;
 
+/// How late a worker may notice that a child has ended elsewhere: by one part in this many of the time that it has worked.
+const LATE: u32 = 100;
+
 /// What the jobs of a worker share.
 pub(super) struct Shift<'a> {
     children: &'a ChildRuns,
     /// How many children to run; `None` for no limit.
     most: Option<usize>,
     cancel: &'a CancelToken,
+    began: Instant,
     state: Mutex<State>,
     /// A job has ended a child, or stopped.
     changed: Condvar,
@@ -51,7 +55,8 @@ pub(super) struct State {
 impl Shift<'_> {
     /// Runs up to `most` children with `jobs` jobs, until all have ended or the work is over.
     pub(super) fn work(children: &ChildRuns, jobs: usize, most: Option<usize>, cancel: &CancelToken) -> State {
-        let shift = Shift { children, most, cancel, state: Mutex::default(), changed: Condvar::new() };
+        let (state, changed) = (Mutex::default(), Condvar::new());
+        let shift = Shift { children, most, cancel, began: Instant::now(), state, changed };
         shift.ask();
         std::thread::scope(|scope| {
             for _ in 0..jobs.clamp(1, children.count().max(1)) {
@@ -64,9 +69,8 @@ impl Shift<'_> {
     /// Takes one child after another, until none is left or the work is over.
     fn do_job(&self) {
         let total = self.children.count();
-        let (order, mut pause) = (Order::random(total), PAUSE.0);
+        let order = Order::random(total);
         loop {
-            let ended = self.state().ended.len();
             for index in order.iter() {
                 if !self.claim(index) {
                     continue;
@@ -90,7 +94,8 @@ impl Shift<'_> {
             if state.ended.len() == total {
                 return;
             }
-            pause = if state.ended.len() > ended { PAUSE.0 } else { longer(pause) };
+            // So few questions in a long time, and so little of a short one is lost at its end.
+            let pause = (self.began.elapsed() / LATE).clamp(PAUSE.0, PAUSE.1);
             drop(self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner));
             self.ask();
         }
