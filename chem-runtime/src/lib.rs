@@ -174,6 +174,7 @@ pub mod chemistry;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod configuration;
+mod disk;
 pub mod engine;
 pub mod event;
 pub mod evidence;

@@ -13,6 +13,8 @@ pub mod released;
 pub mod repeated;
 #[cfg(target_os = "linux")]
 pub mod slurm;
+#[cfg(target_os = "linux")]
+pub mod small_disk;
 pub mod steps;
 pub mod stores;
 pub mod values;

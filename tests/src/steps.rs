@@ -114,3 +114,18 @@ pub fn fail(text: Input<Text>) -> Result<Text, StepError> {
 pub fn panic(text: Input<Text>) -> Result<Text, StepError> {
     panic!("a bug met `{}`", text.0)
 }
+
+/// Keeps data in a temporary file while it works.
+#[step("test.scratch", version = 1)]
+pub fn scratch(
+    text: Input<Text>,
+    /// How much to keep.
+    #[param(default = 12, unit = "MiB")]
+    size: u64,
+) -> Result<Text, StepError> {
+    use std::io::Write as _;
+    let cannot = |error| StepError::context(format!("cannot keep the text of `{}`", text.0), error);
+    let mut kept = tempfile::tempfile().map_err(cannot)?;
+    (0..size).try_for_each(|_| kept.write_all(&[0; 1 << 20])).map_err(cannot)?;
+    Ok(Text(format!("{}.", text.0)))
+}

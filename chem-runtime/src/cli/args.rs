@@ -19,7 +19,7 @@ use crate::store::{InvalidStoreUrl, StoreUrl};
 #[command(
     after_help = "Exit status: 0 success, 1 a run failed or a difference was found, 2 wrong usage or a manifest \
 with errors, 3 the store cannot be used or part of it cannot be read, 4 a run waits for a person, 5 standard output \
-cannot be written to, 130 interrupted."
+cannot be written to, 6 this machine has no disk space for the children of a run, 130 interrupted."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]

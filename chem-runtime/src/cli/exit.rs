@@ -20,6 +20,7 @@ pub(super) enum Status {
     Store = 3,
     Waiting = 4,
     Output = 5,
+    OutOfSpace = 6,
     Interrupted = 130,
 }
 

@@ -1,6 +1,5 @@
 //! Runs the children of a step: each to its end, unless it has ended or another process runs it.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -10,9 +9,10 @@ use super::children::{Child, ChildFlows, RecordedChildren, end_of};
 use super::deaths::{self, Predecessor};
 use super::environment::RunPlace;
 use super::shards::ShardFlows;
+use super::stop::{Stop, cannot_run};
 use super::taken::Taken;
 use super::{Clock, CoreEngineError, FlowEngine, ReusePolicy};
-use crate::event::{FlowEvent, FlowEventKind, FlowId, FlowStatus, Resources, StepPolicy};
+use crate::event::{FlowEvent, FlowEventKind, FlowStatus, Resources, StepPolicy};
 use crate::flow::FlowInstance;
 use crate::step::children::{Advance, ChildEnd, Children, label};
 use crate::step::{CancelToken, StepError};
@@ -36,6 +36,8 @@ pub(super) struct ChildRuns {
     clock: Arc<dyn Clock>,
     /// Held for writing by a job whose child may be the cause of a death, so that no child of another job dies with it.
     alone: RwLock<()>,
+    /// Why this process cannot go on with the children, although nothing is wrong with them.
+    pub(super) stop: Stop,
 }
 
 /// What became of a child that was to be run.
@@ -65,7 +67,7 @@ impl ChildRuns {
                 let started = instance.steps().get(index).and_then(|step| step.started.clone());
                 params.cloned().map(ChildFlows::Map).zip(started)
             }
-            Err(error) => return Err(CoreEngineError::Child(format!("{error:#}"))),
+            Err(error) => return Err(cannot_run(error)),
         };
         let Some((flows, step)) = found else { return Ok(None) };
         let parent = instance.flow_id();
@@ -94,6 +96,7 @@ impl ChildRuns {
             reuse: engine.reuse.clone(),
             clock: engine.clock.clone(),
             alone: RwLock::default(),
+            stop: Stop::default(),
         }))
     }
 
@@ -102,61 +105,9 @@ impl ChildRuns {
         self.children.count()
     }
 
-    /// Returns the indices of the children that have completed, as the index of the store has them.
-    ///
-    /// # Errors
-    /// Fails if the store cannot be read.
-    pub(super) fn completed(&self) -> Result<Vec<usize>, StepError> {
-        let completed: HashSet<FlowId> = self.store().completed_children(self.children.parent())?.into_iter().collect();
-        Ok((0..self.count()).filter(|index| completed.contains(&self.children.id(*index))).collect())
-    }
-
     /// Returns the last submission of workers in the current attempt; `None` if there was none.
     pub(super) fn submission(&self) -> Option<&Value> {
         self.submission.as_ref()
-    }
-
-    /// Returns the number of the last event of the child at `index` and of its parts, and its end if they have ended in the
-    /// current attempt.
-    ///
-    /// # Errors
-    /// Fails if a log cannot be read.
-    pub(super) fn end(&self, index: usize) -> Result<(Option<u64>, Option<ChildEnd>), StepError> {
-        self.end_of(&self.children.at(index)?)
-    }
-
-    fn end_of(&self, child: &Child) -> Result<(Option<u64>, Option<ChildEnd>), StepError> {
-        let (instance, events) = self.children.read(child)?;
-        let mut last = events.last().map(|event| event.seq);
-        let mut end = end_of(&instance).filter(|_| !self.is_due_again(&instance, &events));
-        if end.is_some() {
-            for part in self.children.parts(child, &instance).unwrap_or_default() {
-                let (last_of_part, end_of_part) = self.end_of(&part)?;
-                (last, end) = (last.max(last_of_part), end.and(end_of_part));
-            }
-        }
-        Ok((last, end))
-    }
-
-    /// Returns whether a process runs the child at `index` or a part of it.
-    ///
-    /// # Errors
-    /// Fails if the leases cannot be read.
-    pub(super) fn is_held(&self, index: usize) -> Result<bool, StepError> {
-        self.is_any_held(&self.children.at(index)?)
-    }
-
-    fn is_any_held(&self, child: &Child) -> Result<bool, StepError> {
-        if self.store().lease_holder(child.flow_id)?.is_some() {
-            return Ok(true);
-        }
-        let (instance, _) = self.children.read(child)?;
-        for part in self.children.parts(child, &instance).unwrap_or_default() {
-            if self.is_any_held(&part)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// Returns what each child needs of a machine, if the step has this `policy`.
@@ -173,7 +124,7 @@ impl ChildRuns {
     }
 
     /// Returns whether a child failed before the current attempt at the step, so that it is tried again.
-    fn is_due_again(&self, instance: &FlowInstance, events: &[FlowEvent]) -> bool {
+    pub(super) fn is_due_again(&self, instance: &FlowInstance, events: &[FlowEvent]) -> bool {
         let last = events.last().map(|event| event.seq);
         let before = last.is_some_and(|last| !self.is_of_this_attempt(last));
         before && instance.status() == FlowStatus::Failed
@@ -238,7 +189,8 @@ impl ChildRuns {
     /// # Errors
     /// Fails like [`Children::advance`].
     pub(super) fn run(&self, index: usize, cancel: &CancelToken) -> Result<Ran, StepError> {
-        self.run_with_parts(&self.children.at(index)?, cancel)
+        let ran = self.children.at(index).and_then(|child| self.run_with_parts(&child, cancel));
+        ran.map_err(|error| self.stop.keep_of_store(error))
     }
 
     fn run_with_parts(&self, child: &Child, cancel: &CancelToken) -> Result<Ran, StepError> {
@@ -317,12 +269,12 @@ impl ChildRuns {
             ) => {}
             Err(CoreEngineError::Store(error)) if error.class() == ErrorClass::Conflict => return Ok(Ran::Held),
             Err(CoreEngineError::Interrupted { .. }) => return Err(StepError::interrupted()),
+            Err(stop @ (CoreEngineError::Store(_) | CoreEngineError::OutOfSpace { .. })) => {
+                return Err(self.stop.keep(stop));
+            }
             Err(error) => {
                 let child = label(&child.place.given);
-                // The child can be resumed when the store answers again.
-                let is_store = matches!(error, CoreEngineError::Store(_));
-                let error = StepError::context(format!("run {flow_id}, the child with {child}, stopped"), error);
-                return Err(if is_store { error.transient() } else { error });
+                return Err(StepError::context(format!("run {flow_id}, the child with {child}, stopped"), error));
             }
         }
         let (instance, _) = self.children.read(child)?;

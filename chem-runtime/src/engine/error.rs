@@ -1,5 +1,6 @@
 //! The errors of the engine.
 
+use super::out_of_space::OutOfSpace;
 use crate::event::FlowId;
 use crate::evidence::EvidenceError;
 use crate::flow::{AnswerError, Change, FlowDefinitionError, StepStatus};
@@ -99,6 +100,16 @@ pub enum CoreEngineError {
         step: StepId,
         /// Why there are none.
         reason: String,
+    },
+    /// The machine has no space for a child, or for a step with children. The run can be resumed, on this machine or another.
+    #[error("no disk space for step `{step}` of run {flow_id}: {found}")]
+    OutOfSpace {
+        /// The run of the step.
+        flow_id: FlowId,
+        /// The step that cannot work.
+        step: StepId,
+        /// The machine and its disk.
+        found: Box<OutOfSpace>,
     },
     /// The steps do not make a flow.
     #[error(transparent)]

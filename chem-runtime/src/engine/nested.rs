@@ -1,5 +1,6 @@
 //! Helps with the children of a child that another process runs.
 
+use super::CoreEngineError;
 use super::child_runs::{ChildRuns, Ran};
 use super::children::ChildFlows;
 use crate::flow::StepStatus;
@@ -23,7 +24,10 @@ impl ChildRuns {
             return Ok(ends);
         }
         let engine = self.engine(&self.recorded().at(index)?, false, cancel)?;
-        let failed = |error| StepError::context("the children of a child cannot be read".to_owned(), error);
+        let failed = |error| match error {
+            CoreEngineError::Store(_) => self.stop.keep(error),
+            error => StepError::context("the children of a child cannot be read".to_owned(), error),
+        };
         let instance = engine.load(self.recorded().id(index)).map_err(failed)?;
         let running = instance.current().filter(|(_, step)| step.status == StepStatus::Running);
         let Some((step, _)) = running else { return Ok(ends) };
@@ -32,9 +36,13 @@ impl ChildRuns {
             if is_over() {
                 break;
             }
-            match below.run(index, cancel)? {
+            let ran = below.run(index, cancel);
+            match ran.map_err(|error| self.stop.keep_from(&below.stop, error))? {
                 Ran::Now(end) => ends.push(end),
-                Ran::Held => ends.extend(below.help(index, cancel, is_over)?),
+                Ran::Held => {
+                    let helped = below.help(index, cancel, is_over);
+                    ends.extend(helped.map_err(|error| self.stop.keep_from(&below.stop, error))?);
+                }
                 Ran::Before(_) => {}
             }
         }

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use super::child_runs::ChildRuns;
 use super::clock::wait_until;
 use super::shift::{PAUSE, Shift, longer};
-use super::{CoreEngineError, FlowEngine};
+use super::stop::cannot_run;
+use super::{CoreEngineError, FlowEngine, OutOfSpace};
 use crate::event::{FlowId, Resources};
 use crate::flow::{FlowInstance, FlowStep, StepStatus};
 use crate::step::workers::workers;
@@ -38,6 +39,8 @@ pub struct Worked {
     pub failed: Vec<FlowId>,
     /// Why it stopped.
     pub stopped: Stopped,
+    /// The machine and its disk, if it stopped because that has no space.
+    pub out_of_space: Option<OutOfSpace>,
 }
 
 /// Why a worker stopped.
@@ -53,6 +56,8 @@ pub enum Stopped {
     Interrupted,
     /// Children are left, and they need more than it has.
     TooSmall,
+    /// The machine has no disk space. The child that it ran then can be resumed elsewhere.
+    OutOfSpace,
 }
 
 impl WorkOptions {
@@ -70,6 +75,7 @@ impl Stopped {
             Self::Late => "late",
             Self::Interrupted => "interrupted",
             Self::TooSmall => "too_small",
+            Self::OutOfSpace => "out_of_space",
         }
     }
 }
@@ -101,7 +107,8 @@ impl FlowEngine {
         options: &WorkOptions,
         cancel: &CancelToken,
     ) -> Result<Worked, CoreEngineError> {
-        let mut worked = Worked { completed: Vec::new(), failed: Vec::new(), stopped: Stopped::NothingLeft };
+        let mut worked =
+            Worked { completed: Vec::new(), failed: Vec::new(), stopped: Stopped::NothingLeft, out_of_space: None };
         let mut pause = PAUSE.0;
         loop {
             let done = worked.completed.len() + worked.failed.len();
@@ -206,9 +213,14 @@ impl FlowEngine {
             Some(most) if count >= most && state.ended.len() < children.count() => Stopped::Enough,
             _ => Stopped::NothingLeft,
         };
-        match state.error {
-            Some(error) if !error.is_interrupted() => Err(CoreEngineError::Child(format!("{error:#}"))),
-            _ => Ok(()),
+        match (children.stop.take(), state.error) {
+            (Some(CoreEngineError::OutOfSpace { found, .. }), _) => {
+                (worked.stopped, worked.out_of_space) = (Stopped::OutOfSpace, Some(*found));
+                Ok(())
+            }
+            (Some(error), _) => Err(error),
+            (None, Some(error)) if !error.is_interrupted() => Err(cannot_run(error)),
+            (None, _) => Ok(()),
         }
     }
 }

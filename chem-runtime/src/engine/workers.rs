@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::child_runs::{ChildRuns, SUBMITTED};
 use super::clock::{Clock, after, wait_until};
+use super::out_of_space::OutOfSpace;
 use crate::event::{FlowId, Resources};
 use crate::fingerprint::to_json;
 use crate::step::children::{Advance, Children};
@@ -80,6 +81,11 @@ pub trait Workers: Send + Sync {
 
     /// Returns how long to wait for something to happen before asking, in milliseconds.
     fn patience_ms(&self) -> u64;
+
+    /// Says something about the workers to the person who waits for them. Left out, it is only logged.
+    fn say(&self, message: &str) {
+        tracing::warn!(message);
+    }
 }
 
 /// The children of a step, run by workers.
@@ -138,6 +144,11 @@ impl DelegatedChildren {
         self.watch().error.take()
     }
 
+    /// Returns the children as this process could run them.
+    pub(super) fn runs(&self) -> &ChildRuns {
+        &self.runs
+    }
+
     fn watch(&self) -> std::sync::MutexGuard<'_, Watch> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -157,7 +168,8 @@ impl DelegatedChildren {
             Some(submission) if watch.submission.as_ref() == Some(&submission) => Ok(()),
             Some(submission) => self.record(watch, submission),
             None => {
-                self.record_end(watch, &found.summary)?;
+                let full = self.full_machines(watch)?;
+                self.record_end(watch, &found.summary, &full)?;
                 self.submit(watch)
             }
         }
@@ -180,10 +192,29 @@ impl DelegatedChildren {
 
     /// Records that the workers of the last submission are gone, and what the scheduler says about them, because it forgets
     /// them soon.
-    fn record_end(&self, watch: &Watch, summary: &str) -> Result<(), String> {
+    fn record_end(&self, watch: &Watch, summary: &str, full: &[OutOfSpace]) -> Result<(), String> {
         let Some(Submission { job, scheduler, .. }) = &watch.submission else { return Ok(()) };
-        let data = json!({ "job": job, "scheduler": scheduler, "workers": summary });
+        let mut data = json!({ "job": job, "scheduler": scheduler, "workers": summary });
+        if !full.is_empty() {
+            data["out_of_space"] = json!(full);
+        }
         self.keeper.keep_signal(GONE, data).map_err(|error| error.to_string())
+    }
+
+    /// Returns the machines that had no space for the children that have not ended, and says so.
+    fn full_machines(&self, watch: &Watch) -> Result<Vec<OutOfSpace>, String> {
+        let mut full: Vec<OutOfSpace> = Vec::new();
+        for index in (0..watch.ended.len()).filter(|index| !watch.ended[*index]) {
+            for found in self.runs.full_machines(index).map_err(|error| error.to_string())? {
+                if !full.iter().any(|known| known.is_known_by(&found)) {
+                    full.push(found);
+                }
+            }
+        }
+        if !full.is_empty() {
+            self.workers.say(&said_of(&full));
+        }
+        Ok(full)
     }
 
     /// Asks the scheduler if nothing has happened for long, and submits again if all workers are gone.
@@ -203,10 +234,14 @@ impl DelegatedChildren {
                 watch.patience_ms.saturating_mul(2).min(MOST_PATIENCE_MS.max(self.workers.patience_ms()));
             return Ok(());
         }
-        self.record_end(watch, &found.summary)?;
+        let full = self.full_machines(watch)?;
+        self.record_end(watch, &found.summary, &full)?;
         watch.fruitless += 1;
         if watch.fruitless >= FRUITLESS {
-            let (left, summary) = (order.left, found.summary);
+            let (left, mut summary) = (order.left, found.summary);
+            if !full.is_empty() {
+                summary = format!("{summary}; {}", said_of(&full));
+            }
             return Err(format!(
                 "the workers are gone and {left} children have not ended, after {FRUITLESS} submissions in a row by \
                  which no child got further: {summary}"
@@ -235,13 +270,14 @@ impl Children for DelegatedChildren {
         let mut watch = self.watch();
         let (last, end) = match read {
             Ok(read) => read,
+            // The store has failed. Nothing is wrong with the children, which their workers go on to run.
+            Err(error) if error.is_interrupted() => return Err(error),
             Err(error) => {
-                // Nothing is wrong with the children, which their workers go on to run.
                 watch.error = Some(format!("{error:#}"));
                 return Err(StepError::interrupted());
             }
         };
-        if watch.last[index] != last {
+        if watch.last[index] < last {
             watch.last[index] = last;
             (watch.moved, watch.patience_ms) = (self.clock.now(), self.workers.patience_ms());
             watch.fruitless = 0;
@@ -264,4 +300,10 @@ impl Children for DelegatedChildren {
             false => Err(StepError::interrupted()),
         }
     }
+}
+
+/// Says which machines had no space.
+fn said_of(full: &[OutOfSpace]) -> String {
+    let machines: Vec<String> = full.iter().map(OutOfSpace::summary).collect();
+    format!("workers had no disk space: {}; free space there, or leave such machines out", machines.join(", "))
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::cancel;
+use crate::disk::{FullDisk, NoSpace};
 
 /// A step's failure: a message and its cause.
 ///
@@ -58,6 +59,34 @@ impl StepError {
     /// Returns whether the step may still be running.
     pub(crate) fn is_left_behind(&self) -> bool {
         self.left_behind
+    }
+
+    /// Returns why the failure is one of a full disk; `None` if it is not.
+    pub(crate) fn no_space(&self) -> Option<NoSpace<'_>> {
+        self.source.as_deref().and_then(|source| NoSpace::behind(source))
+    }
+
+    /// Adds the disk of temporary files as the cause, if it is full. Call this for the failure of a program that may write there,
+    /// before what it has written is removed.
+    pub(crate) fn blaming_full_disk(self) -> Self {
+        match FullDisk::of_temporary_files() {
+            Some(disk) if !self.interrupted && self.no_space().is_none() => {
+                Self { message: format!("{self:#}"), source: Some(Box::new(disk)), ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// Returns the cause if it is an `E`.
+    ///
+    /// # Errors
+    /// Returns the failure itself if it has another cause, or none.
+    pub(crate) fn into_cause<E: Error + 'static>(self) -> Result<E, Self> {
+        match self.source.map(|source| source.downcast::<E>()) {
+            Some(Ok(cause)) => Ok(*cause),
+            Some(Err(source)) => Err(Self { source: Some(source), ..self }),
+            None => Err(Self { source: None, ..self }),
+        }
     }
 
     /// Returns whether the failure is transient.

@@ -16,17 +16,21 @@ use modules::{Crate, named_by};
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("cancel", &[]),
     ("configuration", &[]),
+    ("disk", &[]),
     ("process", &[]),
     ("html", &[]),
     ("fingerprint", &[]),
     ("artifact", &["cancel", "fingerprint"]),
     ("event", &["fingerprint", "artifact"]),
-    ("step", &["cancel", "configuration", "fingerprint", "artifact", "event"]),
+    ("step", &["cancel", "configuration", "disk", "fingerprint", "artifact", "event"]),
     ("flow", &["fingerprint", "artifact", "event", "step"]),
     ("store", &["process", "fingerprint", "artifact", "event", "step", "flow"]),
     ("evidence", &["configuration", "process", "fingerprint", "artifact", "event", "store"]),
     ("manifest", &["fingerprint", "event", "step", "flow"]),
-    ("engine", &["process", "fingerprint", "artifact", "event", "step", "flow", "store", "evidence", "manifest"]),
+    (
+        "engine",
+        &["disk", "process", "fingerprint", "artifact", "event", "step", "flow", "store", "evidence", "manifest"],
+    ),
     ("handover", &["fingerprint", "artifact", "event", "step", "flow", "store", "evidence", "manifest"]),
     ("report", &["fingerprint", "artifact", "event", "step", "flow", "store"]),
     ("workbench", &["fingerprint", "artifact", "event", "step", "flow", "store", "evidence", "manifest", "engine"]),
@@ -58,7 +62,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("prelude", &["artifact", "step"]),
     // The wings: steps over what the core hands them.
     ("records", &["cancel", "fingerprint", "artifact", "step"]),
-    ("steps", &["cancel", "configuration", "process", "fingerprint", "artifact", "step", "records", "prelude"]),
+    ("steps", &["cancel", "configuration", "disk", "process", "fingerprint", "artifact", "step", "records", "prelude"]),
     ("chemistry", &["cancel", "fingerprint", "artifact", "step", "records", "prelude", "html"]),
 ];
 

@@ -14,6 +14,8 @@ mod contract;
 mod decisions;
 #[cfg(feature = "chemistry")]
 mod depict;
+#[cfg(target_os = "linux")]
+mod disk;
 mod durability;
 mod evidence;
 mod families;

@@ -101,53 +101,23 @@ fn a_spool_that_may_not_be_written_is_read() {
     assert!(refused.contains("cannot write the spool") && refused.contains("allow this user to write"), "{refused}");
 }
 
-/// A disk of 256 KiB, for as long as it lives.
-#[cfg(target_os = "linux")]
-struct SmallDisk(std::path::PathBuf);
-
-#[cfg(target_os = "linux")]
-impl SmallDisk {
-    /// Mounts one; `None`, after a message, for a user who may not.
-    fn mounted(at: std::path::PathBuf) -> Option<Self> {
-        use std::io::Write as _;
-
-        std::fs::create_dir(&at).unwrap();
-        let mut mount = std::process::Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(&at);
-        if mount.output().is_ok_and(|mounted| mounted.status.success()) {
-            return Some(Self(at));
-        }
-        // Bypasses the output capture of the test harness.
-        let _ = writeln!(std::io::stderr(), "\nSKIPPED: A FULL DISK: this user may not mount one\n");
-        None
-    }
-}
-
-#[cfg(target_os = "linux")]
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg(&self.0).status();
-    }
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_named_and_the_run_is_resumed_when_there_is_room() {
+    use chem_tests::small_disk::SmallDisk;
+
     let place = place();
-    let Some(disk) = SmallDisk::mounted(place.path().join("disk")) else { return };
-    let filler = disk.0.join("filler");
-    let fill = || {
-        let full = std::fs::write(&filler, vec![0; 1 << 20]);
-        assert_eq!(full.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    let Some(disk) = SmallDisk::mounted(place.path().join("disk"), 256) else {
+        return SmallDisk::skip("a spool on a full disk");
     };
     let store = ["--store", "spool:disk/shared"];
     let before = json_of(&place, &[&["run", "letters.yaml"], &store[..]].concat());
-    fill();
+    disk.fill();
     let full = place.chem(&[&["run", "letters.yaml", "--set", "text=N"], &store[..]].concat()).expect(3).stderr;
     assert!(full.contains("the disk is full: cannot write the spool"), "{full}");
     // All that was stored before can be read from a full disk.
     json_of(&place, &[&["verify", before["flow_id"].as_str().unwrap()], &store[..]].concat());
-    std::fs::remove_file(&filler).unwrap();
+    disk.free();
     let after = json_of(&place, &[&["run", "letters.yaml", "--set", "text=N"], &store[..]].concat());
     assert_eq!(after["status"], "completed");
     assert!(json_of(&place, &[&["ls"], &store[..]].concat()).as_array().unwrap().len() >= 2);

@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod disk;
 #[allow(dead_code)]
 #[path = "../cli/harness.rs"]
 mod harness;

@@ -177,4 +177,8 @@ impl Workers for ByHand {
     fn patience_ms(&self) -> u64 {
         self.patience_ms
     }
+
+    fn say(&self, message: &str) {
+        output::say(message);
+    }
 }

@@ -76,6 +76,10 @@ impl Workers for Slurm {
     fn patience_ms(&self) -> u64 {
         self.patience_ms
     }
+
+    fn say(&self, message: &str) {
+        output::say(message);
+    }
 }
 
 fn purpose(order: &Order) -> For {

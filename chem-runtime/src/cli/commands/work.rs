@@ -8,13 +8,15 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use crate::cli::CommandName;
+use crate::cli::advice::Advice;
 use crate::cli::args::{Format, NamedRun, Reuse, Shared};
 use crate::cli::cluster::duration;
 use crate::cli::drive::{RunPlan, engine_for};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::{output, runs, sealing, signals};
-use crate::engine::{Stopped, WorkOptions, Worked};
-use crate::event::Resources;
+use crate::engine::{OutOfSpace, Stopped, WorkOptions, Worked};
+use crate::event::{FlowId, Resources};
 use crate::step::CancelToken;
 use crate::store::OpenMode;
 
@@ -73,14 +75,20 @@ pub(in crate::cli) fn run(shared: &Shared, args: &WorkArgs) -> Result<ExitCode, 
         has: args.resources.unwrap_or_default(),
     };
     let worked = engine.work(flow_id, &options).map_err(|error| Failure::of_run(flow_id, error))?;
-    let Worked { completed, failed, stopped } = &worked;
+    let Worked { completed, failed, stopped, out_of_space } = &worked;
     match shared.format {
-        Format::Json => output::print_json(&json!({
-            "flow_id": flow_id,
-            "completed": completed,
-            "failed": failed,
-            "stopped": stopped.name(),
-        }))?,
+        Format::Json => {
+            let mut summary = json!({
+                "flow_id": flow_id,
+                "completed": completed,
+                "failed": failed,
+                "stopped": stopped.name(),
+            });
+            if let Some(found) = out_of_space {
+                summary["out_of_space"] = json!(found);
+            }
+            output::print_json(&summary)?;
+        }
         Format::Human => {
             for flow_id in failed {
                 output::say(&format!("run {flow_id} failed"));
@@ -91,16 +99,31 @@ pub(in crate::cli) fn run(shared: &Shared, args: &WorkArgs) -> Result<ExitCode, 
                 Stopped::Late => "the time is over",
                 Stopped::Interrupted => "interrupted",
                 Stopped::TooSmall => "what is left needs more than `--resources` says",
+                Stopped::OutOfSpace => "this machine has no disk space",
             };
             output::print(&format!("{} children completed, {} failed; {why}\n", completed.len(), failed.len()))?;
         }
     }
+    if let Some(found) = out_of_space {
+        say_out_of_space(shared, flow_id, found);
+    }
     sealing::after_a_run(shared, store.as_ref());
     Ok(match stopped {
+        Stopped::OutOfSpace => Status::OutOfSpace.into(),
         Stopped::Interrupted => Status::Interrupted.into(),
         _ if !failed.is_empty() => Status::RunFailed.into(),
         _ => ExitCode::SUCCESS,
     })
+}
+
+/// Says why the worker has stopped although children are left, and what to do about it.
+fn say_out_of_space(shared: &Shared, flow_id: FlowId, found: &OutOfSpace) {
+    let help =
+        Advice::text("free space there, or set TMPDIR to a directory on another disk, then start the worker again: ")
+            .then_command(CommandName::Work, &[&flow_id])
+            .then("; the child that it ran is handed back, so other workers take it");
+    let message = format!("no disk space for the children of run {flow_id}: {found}");
+    output::print_error(&message, std::slice::from_ref(&found.error), help.render(shared).as_deref());
 }
 
 /// When to stop.

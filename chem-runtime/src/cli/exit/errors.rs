@@ -261,6 +261,20 @@ impl Failure {
                     .then_command(CommandName::Work, &[&flow_id])
                     .then(" works on this machine"),
             ),
+            CoreEngineError::OutOfSpace { ref found, .. } => {
+                let mut failure = Self::new(Status::OutOfSpace, &error);
+                failure.causes.push(found.error.clone());
+                let room = Advice::text(
+                    "no step has failed, and other workers go on; free space there, or set TMPDIR to a \
+                                         directory on another disk, then ",
+                );
+                failure.with_help(
+                    room.then_command(CommandName::Resume, &[&flow_id])
+                        .then(" continues the run, or ")
+                        .then_command(CommandName::Work, &[&flow_id])
+                        .then(" works on its children"),
+                )
+            }
             CoreEngineError::Interrupted { .. } => {
                 let mut failure = Self::new(Status::Interrupted, &error);
                 failure.message = "interrupted; every finished step is recorded".to_owned();

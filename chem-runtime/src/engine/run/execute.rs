@@ -4,21 +4,18 @@ use std::sync::Arc;
 
 use super::Session;
 use super::keep::StepKeeper;
+use super::runner::Runner;
 use crate::engine::attempt::Attempt;
-use crate::engine::child_runs::ChildRuns;
 use crate::engine::earlier_rows::earlier_rows;
 use crate::engine::meter::Meter;
 use crate::engine::reuse::Verdict;
-use crate::engine::workers::DelegatedChildren;
-use crate::engine::{CoreEngineError, FlowEngine, Order, development};
+use crate::engine::{CoreEngineError, FlowEngine, development};
 use crate::event::{
     FinishedRows, FlowEventKind, OutputRef, StepFailed, StepFinished, StepProgress, StepReused, StepSignal,
 };
 use crate::flow::{OutputAddress, StepIdentity};
-use crate::step::children::{Advance, Children};
 use crate::step::{
-    ANY_KIND, CancelToken, Keeper, RowsRecord, ShardResults, Signal, StepDefinition, StepError, StepId, StepOutput,
-    StepRunResult, secret,
+    ANY_KIND, Keeper, RowsRecord, Signal, StepDefinition, StepError, StepId, StepOutput, StepRunResult, secret,
 };
 use crate::store::NewEvent;
 
@@ -91,11 +88,9 @@ impl Session {
         }
         self.warn_of_doubted(engine, step.id());
         let rows = Arc::default();
-        let children = ChildRuns::of(engine, &self.instance, index)?;
-        let in_shards = children.as_ref().is_some_and(|children| children.shards().is_some());
-        let (children, delegated) = self.delegate(engine, index, children, keeper.as_ref(), resumed);
-        let shards = in_shards.then(|| self.gather_shards(engine, index, delegated.as_deref()));
-        let (shards, failed) = match shards.transpose() {
+        let runner = self.runner(engine, index, keeper.as_ref(), resumed)?;
+        let shards = runner.as_ref().filter(|runner| runner.is_in_shards());
+        let (shards, failed) = match shards.map(|runner| self.gather_shards(engine, index, runner)).transpose() {
             Ok(shards) => (shards, None),
             Err(error) => (None, Some(error)),
         };
@@ -110,7 +105,7 @@ impl Session {
             so_far,
             earlier_rows: earlier,
             rows: Arc::clone(&rows),
-            children,
+            children: runner.as_ref().map(Runner::children),
             shards,
             is_part: engine.definition.is_of_shard(),
             sample: None,
@@ -128,15 +123,10 @@ impl Session {
             StepRunResult::Success { outputs, signals } => (check_outputs(step, outputs), signals),
             StepRunResult::Failure { error, signals } => (Err(error), signals),
         };
-        if result.as_ref().is_err_and(StepError::is_interrupted) {
-            // A failed append also stops the step; `flush` then returns its error.
-            self.flush()?;
-            let flow_id = self.flow_id;
-            return Err(match delegated.and_then(|children| children.take_error()) {
-                Some(reason) => CoreEngineError::Workers { flow_id, step: step.id().clone(), reason },
-                None => CoreEngineError::Interrupted { flow_id },
-            });
-        }
+        let result = match result {
+            Ok(outputs) => Ok(outputs),
+            Err(error) => Err(self.failure_of(engine, index, error, runner.as_ref())?),
+        };
         let result = self.hold_signals(engine, index, step.id(), signals)?.and(result);
         tracing::info!(flow_id = %self.flow_id, step = %step.id(), well = result.is_ok(), "step ends");
         engine.observer.step_ends(step.id(), result.is_ok());
@@ -150,45 +140,6 @@ impl Session {
                 self.hold(failed.into())
             }
         }
-    }
-
-    /// Returns what the shards computed for the step at `index`, once all of its children have ended.
-    fn gather_shards(
-        &self,
-        engine: &FlowEngine,
-        index: usize,
-        delegated: Option<&DelegatedChildren>,
-    ) -> Result<ShardResults, StepError> {
-        let cancel = self.log.cancel();
-        let Some(runs) = ChildRuns::of(engine, &self.instance, index)? else {
-            return Err(StepError::new("the children of the step are not known"));
-        };
-        match delegated {
-            Some(children) => wait_for_all(children, runs.count(), cancel)?,
-            None => engine.run_children(&runs, cancel)?,
-        }
-        cancel.scope(|| runs.results_of(engine.step_id(index).as_str()))
-    }
-
-    /// Leaves the children of the step at `index` to the workers of the engine, if it has workers. Returns who runs the children.
-    fn delegate(
-        &self,
-        engine: &FlowEngine,
-        index: usize,
-        runs: Option<ChildRuns>,
-        keeper: Option<&Arc<StepKeeper>>,
-        resumed: bool,
-    ) -> (Option<Arc<dyn Children>>, Option<Arc<DelegatedChildren>>) {
-        let Some(runs) = runs else { return (None, None) };
-        let (Some(workers), Some(keeper)) = (&engine.workers, keeper) else {
-            return (Some(Arc::new(runs)), None);
-        };
-        let (step, left) = (engine.step_id(index).to_string(), runs.count());
-        let needs = runs.needs(engine.definition.steps()[index].policy());
-        let order = Order { run: self.flow_id, step, needs, left };
-        let (keeper, clock) = (keeper.clone(), engine.clock.clone());
-        let delegated = Arc::new(DelegatedChildren::new(runs, order, workers.clone(), keeper, clock, resumed));
-        (Some(delegated.clone()), Some(delegated))
     }
 
     /// Returns how far an earlier attempt at the same work has got, unless other code did it.
@@ -293,24 +244,6 @@ impl Session {
             left_behind: error.is_left_behind(),
             usage: None,
         })
-    }
-}
-
-/// Waits until all of `count` children have ended.
-fn wait_for_all(children: &dyn Children, count: usize, cancel: &CancelToken) -> Result<(), StepError> {
-    let mut left: Vec<usize> = (0..count).collect();
-    loop {
-        let mut held = Vec::new();
-        for index in left {
-            if let Advance::Held = children.advance(index, cancel)? {
-                held.push(index);
-            }
-        }
-        if held.is_empty() {
-            return Ok(());
-        }
-        children.wait(cancel)?;
-        left = held;
     }
 }
 

@@ -4,6 +4,8 @@ mod execute;
 mod keep;
 mod log;
 mod prepare;
+mod runner;
+mod stop;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -20,7 +20,7 @@ mod undeclared;
 mod version;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -196,15 +196,27 @@ impl RunProcess {
         provider: &str,
         context: &ExecutionContext<'_>,
     ) -> Result<Vec<StepOutput>, StepError> {
+        let folder =
+            tempfile::tempdir().map_err(|error| StepError::context("cannot make a temporary directory", error))?;
+        // What the program has left there still takes up space.
+        self.run_in(folder.path(), table, provider, context).map_err(StepError::blaming_full_disk)
+    }
+
+    /// Does the work of [`run_once`](Self::run_once). The program writes further outputs into `folder`.
+    fn run_in(
+        &self,
+        folder: &Path,
+        table: &Table,
+        provider: &str,
+        context: &ExecutionContext<'_>,
+    ) -> Result<Vec<StepOutput>, StepError> {
         let columns = match &self.columns {
             Some(columns) => column_indices(table, columns, "columns")?,
             None => (0..table.columns().len()).collect(),
         };
-        let folder =
-            tempfile::tempdir().map_err(|error| StepError::context("cannot make a temporary directory", error))?;
         let further = self.outputs.iter().flatten();
         let written: BTreeMap<&str, PathBuf> =
-            further.map(|(name, format)| (name.as_str(), folder.path().join(format!("{name}.{format}")))).collect();
+            further.map(|(name, format)| (name.as_str(), folder.join(format!("{name}.{format}")))).collect();
         let program = Program::of(self, &written, context)?;
         let sent = format::written(table, &columns, &self.send)?;
         let text = program

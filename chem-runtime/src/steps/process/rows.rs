@@ -58,7 +58,9 @@ pub(super) fn run(
         columns,
         types: step.types.clone(),
     };
-    let work = rows.each::<Dataset>(move |batch, _| by_row.answer(&batch.as_table(&by_row.columns)?));
+    let work = rows.each::<Dataset>(move |batch, _| {
+        by_row.answer(&batch.as_table(&by_row.columns)?).map_err(StepError::blaming_full_disk)
+    });
     let work = work.with_results(computed)?.in_batches_of(step.batch.map_or(BATCH, |rows| rows as usize));
     let work = work.signal("answered", |_, rows| json!({ "sent": rows.input, "received": rows.output }));
     work.drive(&reads, context)

@@ -14,6 +14,7 @@ use super::wire::{Said, SaidOfRows};
 use super::worker::Trouble;
 use crate::artifact::{Column, Dataset, Table, TableBuilder, Values};
 use crate::cancel;
+use crate::disk::FullDisk;
 use crate::records::Rejects;
 use crate::step::rows::Driven as _;
 use crate::step::{
@@ -116,11 +117,12 @@ impl BatchWork {
     fn work_on(&self, table: &Table, rows: Range<usize>, done: &mut Done) -> Result<(), StepError> {
         let reason = match self.ask(table, rows.clone()) {
             Ok((Said::Rows(said), bodies)) => return self.add(done, &rows, said, &bodies),
-            Ok((Said::Broken { error, .. }, _)) if rows.len() == 1 => error,
-            Ok((Said::Broken { .. }, _)) => String::new(),
-            Ok((Said::Failed { error, traceback }, _)) => return Err(failed(self.of, &error, &traceback)),
+            Ok((Said::Broken { error, .. }, _)) => error,
+            Ok((Said::Failed { error, traceback }, _)) => {
+                return Err(failed(self.of, &error, &traceback).blaming_full_disk());
+            }
             Ok(_) => return Err(StepError::new("a Python worker gave another answer than it was asked for")),
-            Err(Trouble::Step(error)) => return Err(error),
+            Err(Trouble::Step(error)) => return Err(error.blaming_full_disk()),
             Err(Trouble::Died(how)) => {
                 if self.deaths.fetch_add(1, Ordering::Relaxed) >= MAX_DEATHS {
                     return Err(StepError::new(format!(
@@ -131,6 +133,10 @@ impl BatchWork {
                 format!("the worker {how} while it worked on this row")
             }
         };
+        // On a full disk, nothing is wrong with the rows.
+        if let Some(disk) = FullDisk::of_temporary_files() {
+            return Err(StepError::context(format!("`{}` failed: {reason}", self.of.spec.name), disk));
+        }
         if rows.len() > 1 {
             let middle = rows.start + rows.len() / 2;
             self.work_on(table, rows.start..middle, done)?;

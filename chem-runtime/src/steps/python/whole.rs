@@ -20,6 +20,12 @@ use crate::steps::arrow;
 /// Does the work of `step`.
 pub(super) fn run(step: &PythonStep, context: &ExecutionContext<'_>) -> Result<Vec<StepOutput>, StepError> {
     let folder = tempfile::tempdir().map_err(|error| StepError::context("cannot make a temporary directory", error))?;
+    // What the step has left there still takes up space.
+    run_in(folder.path(), step, context).map_err(StepError::blaming_full_disk)
+}
+
+/// Does the work of `step`, which writes its files into `folder`.
+fn run_in(folder: &Path, step: &PythonStep, context: &ExecutionContext<'_>) -> Result<Vec<StepOutput>, StepError> {
     let (mut bodies, mut inputs, mut came) = (Vec::new(), Vec::new(), Vec::new());
     for (port, input) in step.of.spec.inputs.iter().zip(&step.of.step.inputs) {
         if context.input_hash(port.name).is_none() {
@@ -34,7 +40,7 @@ pub(super) fn run(step: &PythonStep, context: &ExecutionContext<'_>) -> Result<V
             inputs.push(json!({}));
         }
     }
-    let (params, files) = arguments(step, context, folder.path())?;
+    let (params, files) = arguments(step, context, folder)?;
     let places: Map<String, Value> =
         files.iter().map(|(name, _, place)| Ok((name.clone(), path_of(place)?))).collect::<Result<_, StepError>>()?;
     let head = json!({
