@@ -3,19 +3,12 @@
 use serde_json::{Map, Value};
 
 use crate::artifact::{TableRoot, TableShard};
-use crate::event::{Resources, StepStarted};
+use crate::event::{ChildOf, Resources, StepStarted};
 use crate::fingerprint::ArtifactHash;
 use crate::flow::{FlowDefinition, FlowInstance, OutputAddress, ShardGroup, rows_port};
 use crate::step::StepError;
-use crate::step::shard_step::Given;
+use crate::step::shard_step::{Given, PARTS};
 use crate::store::EventStore;
-
-/// What the first event of a child says of its shard.
-const ROWS: &str = "rows";
-
-/// The number of parts into which a shard is cut whose workers died. Each round of cutting costs at least one worker, and a part
-/// costs little, so there are more than two.
-const PARTS: usize = 16;
 
 /// The flows of the shards of a step that has started.
 #[derive(Debug, Clone)]
@@ -135,7 +128,7 @@ pub(super) fn numbers(shard: &TableShard) -> String {
 
 /// Returns what distinguishes the child that works on a shard.
 pub(crate) fn given(shard: &TableShard) -> Map<String, Value> {
-    [(ROWS.to_owned(), numbers(shard).into())].into_iter().collect()
+    [(ChildOf::ROWS.to_owned(), numbers(shard).into())].into_iter().collect()
 }
 
 /// Returns the parts into which a shard is cut after its workers died at the same step; `None` for a single row.
@@ -143,8 +136,7 @@ pub(crate) fn parts(shard: &TableShard) -> Option<Vec<TableShard>> {
     (shard.rows.len() > 1).then(|| shard.cut(PARTS))
 }
 
-/// Returns whether what distinguishes a child is a single row.
-pub(super) fn is_single_row(given: &Map<String, Value>) -> bool {
-    let rows = given.get(ROWS).and_then(Value::as_str).and_then(|rows| rows.split_once('-'));
-    rows.is_some_and(|(first, last)| first == last)
+/// Returns whether a child works on a single row.
+pub(super) fn is_single_row(child: &ChildOf) -> bool {
+    child.rows().is_some_and(|(first, last)| first == last)
 }

@@ -82,7 +82,7 @@ impl ChildRuns {
             }
             above == self.recorded().parent()
         };
-        Ok(places.values().filter(|place| is_single_row(&place.given) && is_ours(place)).count())
+        Ok(places.values().filter(|place| is_single_row(place) && is_ours(place)).count())
     }
 }
 

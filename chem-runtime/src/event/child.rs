@@ -20,3 +20,14 @@ pub struct ChildOf {
     /// The index of the step, from 0.
     pub step_index: usize,
 }
+
+impl ChildOf {
+    /// The name under which `given` has the rows of a child that works on some, as in `1-5000`.
+    pub(crate) const ROWS: &str = "rows";
+
+    /// Returns the numbers of the first and of the last row on which the child works, from 1; `None` if it does not work on rows.
+    pub(crate) fn rows(&self) -> Option<(usize, usize)> {
+        let (first, last) = self.given.get(Self::ROWS)?.as_str()?.split_once('-')?;
+        Some((first.parse().ok()?, last.parse().ok()?))
+    }
+}

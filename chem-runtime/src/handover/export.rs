@@ -15,8 +15,9 @@ use super::events::{LoggedEvent, RunLog};
 use super::family::{Family, children_of};
 use super::files::files_of;
 use super::names;
+use super::shards::{parts_of, shard_id, steps_in_shards};
 use crate::artifact::{Artifact, ArtifactError, TableRoot};
-use crate::event::{FlowEvent, FlowEventKind, FlowId};
+use crate::event::{FlowEvent, FlowId};
 use crate::evidence::{Digest, SealedRuns, Signer, prove_runs};
 use crate::fingerprint::{ArtifactHash, ContentHash, canonical_json};
 use crate::store::{Attestation, EventStore, StoredEvent};
@@ -132,28 +133,53 @@ fn runs_to_export(store: &dyn EventStore, flow_id: FlowId) -> Result<BTreeSet<St
         }
         let events = store.read_stored_run(&run, u64::MAX)?;
         let events: Vec<FlowEvent> = events.into_iter().map(StoredEvent::decode).collect::<Result<_, _>>()?;
-        let Some(first) = events.first() else { continue };
+        if events.is_empty() {
+            continue;
+        }
         open.extend(reused_by(&events));
         open.extend(children_of(&events).into_iter().map(|(child, ..)| child.to_string()));
-        open.extend(shards_of(store, first)?);
+        open.extend(runs_on_rows(store, &events)?.iter().map(FlowId::to_string));
         found.insert(run);
     }
     Ok(found)
 }
 
-/// Returns the completed children of the run that begins with `first`, if steps of it run in shards.
-fn shards_of(store: &dyn EventStore, first: &FlowEvent) -> Result<Vec<String>, HandoverError> {
-    let FlowEventKind::FlowInitialized(begun) = &first.kind else { return Ok(Vec::new()) };
-    if begun.definition.steps.iter().all(|step| step.shards.is_none()) {
-        return Ok(Vec::new());
+/// Returns the runs that work on the rows of a run: its shards and, if it works on rows itself and was cut, its parts.
+fn runs_on_rows(store: &dyn EventStore, events: &[FlowEvent]) -> Result<BTreeSet<FlowId>, HandoverError> {
+    let is_there = |id: &FlowId| Ok::<_, HandoverError>(store.read_event(*id, 0)?.is_some());
+    let mut found = BTreeSet::new();
+    for id in parts_of(events) {
+        if is_there(&id)? {
+            found.insert(id);
+        }
     }
-    let mut shards = Vec::new();
-    for run in store.completed_children(first.flow_id)? {
-        let begun = store.read_event(run, 0)?;
-        let parent = begun.as_ref().and_then(FlowEvent::child_of).map(|child| child.parent);
-        shards.extend((parent == Some(first.flow_id)).then(|| run.to_string()));
+    let steps = steps_in_shards(events);
+    let Some(run) = events.first().map(|first| first.flow_id).filter(|_| !steps.is_empty()) else { return Ok(found) };
+    let mut last = BTreeMap::new();
+    for id in store.completed_children(run)? {
+        let begun = store.read_event(id, 0)?;
+        let place = begun.as_ref().and_then(FlowEvent::child_of);
+        if let Some(place) = place.filter(|place| place.parent == run) {
+            found.insert(id);
+            let last = last.entry(place.step_index).or_insert(0);
+            *last = place.index.max(*last);
+        }
     }
-    Ok(shards)
+    // The others were cut, or did not get to their ends.
+    for step in &steps {
+        let known = last.get(&step.started.step_index).copied();
+        for index in 0.. {
+            let id = shard_id(run, step, index);
+            if !found.contains(&id) {
+                if is_there(&id)? {
+                    found.insert(id);
+                } else if known.is_none_or(|last| index > last) {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Returns the logs of the runs, that of `flow_id` first.

@@ -25,6 +25,7 @@ mod manifests;
 mod merge;
 mod names;
 mod read;
+mod shards;
 
 pub use check::{Checked, check};
 pub use error::HandoverError;

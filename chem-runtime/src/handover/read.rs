@@ -26,6 +26,8 @@ pub(super) struct Reading {
     pub(super) listed: BTreeMap<String, Listed>,
     /// The artifacts whose content has their hash, with the chunks of those that are tables.
     pub(super) artifacts: BTreeMap<ArtifactHash, Vec<ArtifactHash>>,
+    /// The number of rows of those that are tables.
+    pub(super) rows: BTreeMap<ArtifactHash, usize>,
     /// The small files.
     pub(super) texts: BTreeMap<String, Vec<u8>>,
     /// What they say; `None` if they cannot be read.
@@ -56,6 +58,7 @@ impl Reading {
             archive,
             listed: BTreeMap::new(),
             artifacts: BTreeMap::new(),
+            rows: BTreeMap::new(),
             texts: BTreeMap::new(),
             contents: None,
         };
@@ -120,6 +123,7 @@ impl Reading {
         match read_artifact(hash, content) {
             Ok(artifact) => {
                 let root = TableRoot::of(&artifact).ok();
+                self.rows.extend(root.as_ref().map(|root| (hash, root.rows)));
                 let chunks = root.into_iter().flat_map(|root| root.chunks).map(|chunk| chunk.hash);
                 self.artifacts.insert(hash, chunks.collect());
             }

@@ -147,6 +147,45 @@ def check_children(runs):
                         wrong(f"run {run}", f'child {index} of step {it["step_id"]} is missing or another run')
 
 
+def check_rows(runs, begun, finished, run, step, fingerprint, first, last, known):
+    """Checks that the children of a step work on the rows from `first` to `last`, and so do the parts of those that were cut."""
+    index = 0
+    while first <= last if last is not None else index <= known:
+        id = child(run, fingerprint, index)
+        place = begun.get(id, {}).get("child_of", {})
+        rows = [int(row) for row in place.get("given", {}).get("rows", "0-0").split("-")]
+        found = [place.get("parent"), place.get("step_id"), place.get("index"), rows[0]]
+        if found != [run, step, index, first] or rows[1] < first:
+            return wrong(f"run {run}", f"child {index} of step {step}, with the rows from {first}, is missing or another run")
+        *_, kind, it = runs[id][-1]
+        if kind == "stepfailed" and it.get("deaths") and rows[0] < rows[1] and it["step_id"] in finished:
+            check_rows(runs, begun, finished, id, it["step_id"], it["fingerprint"], *rows, None)
+        first, index = rows[1] + 1, index + 1
+
+
+def check_shards(files, runs):
+    begun = {run: it for run, events in runs.items() for *_, kind, it in events if kind == "flowinitialized"}
+    places = [(run, it["child_of"]) for run, it in begun.items() if "child_of" in it]
+    for run, events in runs.items():
+        reused = {it["step_id"] for *_, kind, it in events if kind == "stepreused"}
+        started = {it["step_id"]: it for *_, kind, it in events if kind == "stepstarted"}
+        finished = {it["step_id"]: it for *_, kind, it in events if kind == "stepfinished"}
+        groups = set()
+        for step in begun.get(run, {}).get("definition", {}).get("steps", []):
+            id, group = step["id"], step.get("shards", {}).get("group")
+            if not group or id in reused or id not in started:
+                continue
+            at = started[id]["fingerprint"]
+            of_step = (place["index"] for other, place in places if place["parent"] == run and other == child(run, at, place["index"]))
+            known = max(of_step, default=-1)
+            if id in finished and (group not in groups or known >= 0):
+                port = finished[id].get("rows", {}).get("port")
+                table = files.get(f'artifacts/{started[id]["inputs"].get(port)}.jsonl')
+                last = json.loads(table.decode("utf-8", "replace").split("\n")[1])["rows"] if table else None
+                check_rows(runs, begun, finished, run, id, at, 1, last, known)
+            groups.add(group)
+
+
 def check_log(files, runs):
     lines = text(files, "proof/checkpoint.txt").split("\n")
     try:
@@ -282,6 +321,7 @@ def main(arguments):
                 runs[name[len("proof/events/") : -len(".jsonl")]] = list(read_events(name, content))
         check_log(files, runs)
         check_children(runs)
+        check_shards(files, runs)
         check_files(files, export, check_artifacts(files, runs, export.get("without_data")))
         with tempfile.NamedTemporaryFile() as own:
             if not signers and files.get("proof/allowed_signers"):

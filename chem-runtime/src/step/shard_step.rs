@@ -24,6 +24,10 @@ use crate::fingerprint::{ArtifactHash, to_json};
 /// The name by which the log records a source of a shard.
 pub(crate) const SHARD_STEP: &str = "flow.shard";
 
+/// The number of parts into which a shard is cut whose workers died. Each round of cutting costs at least one worker, and a part
+/// costs little, so there are more than two.
+pub(crate) const PARTS: usize = 16;
+
 static SPEC: StepSpec = StepSpec {
     name: SHARD_STEP,
     version: 1,

@@ -1,7 +1,7 @@
 //! Rows that kill the process that works on them: they are found and set apart, and everything else is as without them.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 
 use serde_json::{Value, json};
 
@@ -185,4 +185,115 @@ fn what_kills_every_process_is_not_the_fault_of_the_rows() {
     assert!(stdout.contains("after 10 rows have been set apart"), "{stdout}");
     assert!(stdout.contains("1 of 1 shards failed"), "{stdout}");
     assert!(deaths(&place) < 50, "{}", deaths(&place));
+}
+
+fn json_of(place: &Place, arguments: &[&str]) -> Value {
+    place.chem(&[arguments, &["--format", "json"]].concat()).expect(0).json()
+}
+
+/// Runs a flow with two deadly rows, exports it from the store at `from`, and imports it into the one at `to`.
+fn cut_shards_are_handed_over(from: &str, to: &str) {
+    let place = place(60, 20, &[25, 29], "");
+    let (status, stdout, stderr) = run_and_resume(&place, from);
+    assert!(status.success(), "{stderr}");
+    let run: Value = serde_json::from_str(&stdout).unwrap();
+    let id = run["flow_id"].as_str().unwrap();
+    if from.starts_with("postgres:") {
+        place.chem(&["seal", "--store", from]).expect(0);
+    }
+    let children = |place: &Place, store: &str| {
+        let shown = json_of(place, &["show", id, "--store", store]);
+        assert_eq!((&shown["flow_fingerprint"], &shown["set_apart"]), (&run["flow_fingerprint"], &run["set_apart"]));
+        let facts = |child: &Value| (child["flow_id"].clone(), child["status"].clone(), child["given"].clone());
+        shown["children"].as_array().unwrap().iter().map(facts).collect::<Vec<_>>()
+    };
+    let before = children(&place, from);
+    assert!(before.len() > 3 + 16, "{before:?}");
+    let exported = json_of(&place, &["export", id, "run.zip", "--store", from]);
+    assert_eq!(exported["children"].as_array().unwrap().len(), before.len(), "{exported}");
+
+    let elsewhere = Place::new();
+    let file = place.path().join("run.zip");
+    let file = file.to_str().unwrap();
+    let audited = json_of(&elsewhere, &["audit", file]);
+    assert_eq!((&audited["sound"], &audited["runs"]), (&json!(true), &json!(1 + before.len())), "{audited}");
+    let (is_sound, text) = verified_by_python(&place, &["run.zip"]);
+    assert!(is_sound && text.contains(&format!("of {} run(s)", 1 + before.len())), "{text}");
+    let imported = json_of(&elsewhere, &["import", file, "--store", to]);
+    assert_eq!(imported["new"].as_array().unwrap().len(), 1 + before.len(), "{imported}");
+    assert_eq!(children(&elsewhere, to), before);
+    let again = json_of(&elsewhere, &["import", file, "--store", to]);
+    assert_eq!((&again["new"], &again["events"]), (&json!([]), &json!(0)));
+    let deaths_before = deaths(&place);
+    json_of(&elsewhere, &["verify", id, "--store", to]);
+    json_of(&elsewhere, &["verify", file]);
+    assert_eq!(deaths(&place), deaths_before);
+    if !to.starts_with("spool:") {
+        json_of(&elsewhere, &["store", "check", "--deep", "--store", to]);
+    }
+}
+
+/// Checks an export in `place` with the program that comes with it.
+fn verified_by_python(place: &Place, arguments: &[&str]) -> (bool, String) {
+    let verifier = concat!(env!("CARGO_MANIFEST_DIR"), "/../chem-runtime/src/handover/verify.py");
+    let mut command = Command::new("python3");
+    let output = command.arg(verifier).args(arguments).current_dir(place.path()).output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn cut_shards_are_handed_over_to_a_file() {
+    cut_shards_are_handed_over("sqlite:poison.db", "sqlite:to.db");
+}
+
+#[test]
+fn cut_shards_are_handed_over_to_a_spool() {
+    cut_shards_are_handed_over("sqlite:poison.db", "spool:to");
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn cut_shards_are_handed_over_between_postgres_and_a_file() {
+    let Some(database) = chem_tests::postgres_server::database() else { return };
+    cut_shards_are_handed_over(&database.url(), "sqlite:to.db");
+    let Some(database) = chem_tests::postgres_server::database() else { return };
+    cut_shards_are_handed_over("sqlite:poison.db", &database.url());
+}
+
+/// A log from which a run was taken away before it was sealed agrees with itself, so its export does as well.
+#[test]
+fn an_export_without_a_shard_or_a_part_of_one_is_not_sound() {
+    let place = place(60, 20, &[25], "");
+    let (status, stdout, stderr) = run_and_resume(&place, "spool:whole");
+    assert!(status.success(), "{stderr}");
+    let run: Value = serde_json::from_str(&stdout).unwrap();
+    let id = run["flow_id"].as_str().unwrap();
+    let shown = json_of(&place, &["show", id, "--store", "spool:whole"]);
+    let children = shown["children"].as_array().unwrap();
+    let part = children.iter().find(|child| child["parts"] == json!([15])).unwrap();
+    let cut = children.iter().find(|child| child["index"] == part["index"] && child["parts"].is_null()).unwrap();
+    let last = children.iter().rfind(|child| child["parts"].is_null()).unwrap();
+    for missing in [&children[0], cut, part, last] {
+        // A witness would know that the log was another one.
+        let elsewhere = Place::new();
+        let spool = elsewhere.path().join("spool");
+        let copied = Command::new("cp").arg("-r").arg(place.path().join("whole")).arg(&spool).status().unwrap();
+        assert!(copied.success());
+        let flow_id = missing["flow_id"].as_str().unwrap();
+        std::fs::remove_dir_all(spool.join("runs").join(flow_id)).unwrap();
+        json_of(&elsewhere, &["store", "merge", "spool"]);
+        elsewhere.chem(&["seal"]).expect(0);
+        for data in [&[][..], &["--without-data"]] {
+            let file = format!("run{}.zip", data.concat());
+            json_of(&elsewhere, &[&["export", id, &file], data].concat());
+            // Only the table says how many rows there are.
+            if missing == last && !data.is_empty() {
+                continue;
+            }
+            let audited = elsewhere.chem(&["audit", &file]).expect(1).stdout;
+            assert!(audited.contains(&format!("run {flow_id}, ")), "{missing}: {audited}");
+            let (is_sound, said) = verified_by_python(&elsewhere, &[&file]);
+            assert!(!is_sound && said.contains("is missing or another run"), "{missing}: {said}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod data;
 mod log;
+mod shards;
 mod signatures;
 
 use std::collections::BTreeSet;
@@ -155,6 +156,7 @@ pub(super) fn check_reading(
         if checked.findings.iter().all(|it| !matches!(it.subject, Subject::Event { .. } | Subject::Proof)) {
             checked.check_results(events);
             checked.check_children(events);
+            checked.check_shards(events, reading);
             checked.check_artifacts(contents, reading, events);
             checked.check_files(contents, reading, events);
             checked.check_descriptions(contents, reading, events);
