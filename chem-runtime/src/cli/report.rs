@@ -18,7 +18,7 @@ use crate::fingerprint::ArtifactHash;
 use crate::flow::{FlowStatus, StepStatus};
 use crate::report::{Refused, RunReport, StepReport, mark_running, seconds};
 use crate::step::Expression;
-use crate::step::children::{MAP_STEP, label};
+use crate::step::children::{is_in_manifest, label};
 use crate::store::EventStore;
 use crate::workbench::{RunStatus, running_process};
 
@@ -133,8 +133,7 @@ pub(super) fn print_report(
 /// Formats parameters as a manifest would, each shortened to a readable length.
 fn with(step: &StepReport) -> String {
     const SHOWN: usize = 200;
-    // The definitions of children follow from the other parameters.
-    let is_shown = |(name, _): &(&String, &Value)| step.uses != MAP_STEP || *name != "children";
+    let is_shown = |(name, _): &(&String, &Value)| is_in_manifest(&step.uses, name);
     let params: Vec<(&String, &Value)> = step.params.iter().filter(is_shown).collect();
     let one = |(name, value): (&String, &Value)| {
         let text = match Expression::parts_of(value) {

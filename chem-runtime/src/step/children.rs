@@ -55,6 +55,12 @@ pub struct MapParams {
     pub(crate) text: Option<String>,
 }
 
+/// Returns whether the recorded parameter called `name` of a step of type `uses` is one of its manifest: what a step with `map:`
+/// finds behind `flow` is recorded among them too.
+pub(crate) fn is_in_manifest(uses: &str, name: &str) -> bool {
+    uses != MAP_STEP || !["children", "text"].contains(&name)
+}
+
 /// The flow of a child.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ChildFlow {

@@ -199,6 +199,8 @@ steps:
     assert!(printed.contains("--children-of kept` prints flows/keep.yaml as it was then."), "{printed}");
     // A comment makes no other flow, and the log keeps what was there.
     place.write("flows/keep.yaml", &format!("# Least is a length.\n{KEEP}"));
+    let plan = place.chem(&["plan", "sweep.yaml"]).expect(0).stdout;
+    assert!(plan.contains("kept.flow") && !plan.contains("kept.text") && !plan.contains("Least is"), "{plan}");
     json_of(&place, &["branch", "@last", "--from", "few", "--set", "most=2"]);
     let of_run = ["manifest", run["flow_id"].as_str().unwrap(), "--children-of", "kept"];
     assert_eq!(place.chem(&of_run).expect(0).stdout, KEEP);

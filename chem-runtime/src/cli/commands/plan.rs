@@ -111,8 +111,7 @@ fn render(plan: &Plan) -> String {
     }
     for step in &plan.steps {
         // The table of the children has the flows.
-        let is_shown =
-            |param: &&PlannedParam| step.uses != MAP_STEP || !["children", "steps"].contains(&param.name.as_str());
+        let is_shown = |param: &&PlannedParam| step.uses != MAP_STEP || param.name != "steps";
         for param in step.params.iter().filter(is_shown) {
             params.row(row(&format!("{}.", step.id), param));
         }

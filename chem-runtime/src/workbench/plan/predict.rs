@@ -18,7 +18,7 @@ use crate::event::{OutputRef, RecordedStep, StepStarted};
 use crate::fingerprint::{ArtifactHash, canonical_json};
 use crate::flow::{FlowDefinition, OutputAddress, ancestors_of, history_of, step_types_of};
 use crate::manifest::Origins;
-use crate::step::children::{ChildFlow, MAP_STEP};
+use crate::step::children::{ChildFlow, is_in_manifest};
 use crate::step::{Files, Registry, rows_in_common};
 use crate::store::{EventStore, StoredArtifacts};
 use crate::workbench::WorkbenchError;
@@ -69,7 +69,7 @@ pub fn plan(
             },
         };
         // The children of a step are planned by themselves.
-        let shown = |(name, _): &(&String, &Value)| recorded.uses != MAP_STEP || *name != "children";
+        let shown = |(name, _): &(&String, &Value)| is_in_manifest(&recorded.uses, name);
         let params = recorded.params.iter().filter(shown).map(param).collect();
         walk.step(index, recorded, params)?;
     }
