@@ -140,7 +140,9 @@ impl FromStr for Until {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "slurm" => Ok(Self::Slurm),
-            time => time.parse().map(Self::Time).map_err(|error: jiff::Error| format!("{error}; or write `slurm`")),
+            time => time.parse().map(Self::Time).map_err(|error: jiff::Error| {
+                format!("expected a time such as `2026-11-29T18:30:00Z`, or `slurm` ({error})")
+            }),
         }
     }
 }
