@@ -235,7 +235,7 @@ fn what_workers_could_not_use_is_refused() {
     place.chem(&["run", "mapped.yaml"]).expect(0);
     for (arguments, wrong) in [
         (&["work", "@last", "--until", "slurm"][..], "SLURM_JOB_ID is not set"),
-        (&["work", "@last", "--until", "tomorrow"], "or write `slurm`"),
+        (&["work", "@last", "--until", "tomorrow"], "expected a time such as `2026-11-29T18:30:00Z`, or `slurm`"),
         (&["work", "@last", "--step", "other"], "no step `other` with `map`"),
         (&["work", "@last", "--resources", "disk=1T"], "no resource"),
     ] {
