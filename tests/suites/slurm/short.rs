@@ -104,31 +104,15 @@ fn the_flow_for_clusters_runs_on_one() {
     assert_eq!(site.fingerprint(), alone.fingerprint());
 }
 
-/// The flow of a table whose rows a program works on, all at once or in shards of three.
-fn rows(in_shards: bool, url: String) -> Site {
-    let site = Site::empty(url);
-    let work = "- { id: slow, uses: process.run, with: { command: [sh, \"{program}\"], files: { program: slow.sh }, version: \"1\", \
-                rows: true, types: { one: integer } } }";
-    let step = match in_shards {
-        true => format!("  - map:\n      over: read\n      rows: 3\n      steps:\n        {work}\n"),
-        false => format!("  {work}\n"),
-    };
-    let read = "  - { id: read, uses: table.read, with: { path: numbers.csv } }\n";
-    site.place.write("rows.yaml", &format!("flow: rows\nsteps:\n{read}{step}"));
-    let numbers: Vec<String> = (0..30).map(|n| n.to_string()).collect();
-    site.place.write("numbers.csv", &format!("n\n{}\n", numbers.join("\n")));
-    site.place.write("slow.sh", "sed 's/}$/, \"one\": 1}/'; sleep 0.2\n");
-    site
-}
-
 #[test]
 fn shards_of_a_table_give_on_a_cluster_what_the_whole_gives() {
     let Some(cluster) = cluster(2, "") else { return };
     let Some(database) = database() else { return };
-    let (whole, cut) = (rows(false, "sqlite:store.db".to_owned()), rows(true, database.url()));
-    let output = whole.command(None, &["run", "rows.yaml", "--quiet"]).output().unwrap();
+    let whole = Site::of_rows("sqlite:store.db".to_owned(), 30, 0.2, false);
+    let cut = Site::of_rows(database.url(), 30, 0.2, true);
+    let output = whole.command(None, &["run", "mapped.yaml", "--quiet"]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    let run = cut.spawn(&cluster, &["run", "rows.yaml", "--on", "slurm", "--workers", "3"], "said.txt");
+    let run = cut.spawn(&cluster, &["run", "mapped.yaml", "--on", "slurm", "--workers", "3"], "said.txt");
     let (status, stdout) = end_of(run);
     assert_eq!(status, 0, "{stdout}{}{}", cut.said("said.txt"), cut.logs());
     assert_eq!(cut.fingerprint(), whole.fingerprint());
