@@ -51,3 +51,44 @@ fn runs_are_listed_page_by_page() {
     assert!(told.contains("expected a day, such as 2026-11-29"), "{told}");
     place.chem(&["ls", "--before", "0000"]).expect(2);
 }
+
+/// Two children, each with two children of its own, of which one fails.
+fn family(place: &Place) {
+    for (name, rows) in [("a", "n\n1\n"), ("b", "n\n1,2,3\n")] {
+        place.write(&format!("{name}.csv"), rows);
+    }
+    place.write("read.yaml", "flow: read\nparams: { path: a.csv, more: 0 }\nsteps:\n  - { id: read, uses: table.read, with: { path: \"${params.path}\", on_error: fail } }\n  - { id: more, uses: table.filter, with: { where: n >= params.more } }\n");
+    let inner = "map: { flow: read.yaml, params: { more: \"${params.more}\" }, over: { path: [a.csv, b.csv] }, on_error: collect }";
+    place.write("family.yaml", &format!("flow: family\nsteps:\n  - id: outer\n    map:\n      over: {{ more: [1, 2] }}\n      steps:\n        - {{ id: inner, {inner} }}\n"));
+    place.chem(&["run", "family.yaml", "-q"]).expect(0);
+}
+
+#[test]
+fn a_filtered_tree_counts_families_and_has_the_runs_above_those_that_match() {
+    let place = Place::new();
+    family(&place);
+    let (first, _) = ids(&place, &[]);
+    place.chem(&["run", "read.yaml", "-q"]).expect(0);
+    family(&place);
+    let (all, _) = ids(&place, &[]);
+    let tree = |arguments: &[&str]| {
+        let told = place.chem(&[&["ls", "--tree", "--format", "json"], arguments].concat()).expect(0);
+        let status = |run: &Value| run["status"].as_str().unwrap().to_owned();
+        let runs = told.json().as_array().unwrap().clone();
+        (runs.iter().map(status).collect::<Vec<_>>(), runs[0]["flow_id"].as_str().unwrap().to_owned(), told.stderr)
+    };
+    // A family has a failed run below each of its two children.
+    let of_family = ["completed", "completed", "failed", "completed", "failed"];
+    let (found, top, said) = tree(&["--status", "failed", "--limit", "1"]);
+    assert_eq!((&found[..], &top), (&of_family.map(str::to_owned)[..], &all[2]));
+    assert!(said.contains(&format!("add `--before {top}`")), "{said}");
+    let (older, top, said) = tree(&["--status", "failed", "--limit", "1", "--before", &top]);
+    assert_eq!((older, &top, said.as_str()), (found.clone(), &first[0], ""));
+    let (both, ..) = tree(&["--status", "failed"]);
+    assert_eq!(both, [&found[..], &found[..]].concat());
+    assert_eq!(tree(&["--status", "failed", "--all"]).0, both);
+    // A run without a family counts like one.
+    let (found, top, _) = tree(&["--flow", "read", "--limit", "2"]);
+    assert_eq!((found.len(), &top), (1 + 7, &all[1]));
+    assert_eq!(tree(&["--flow", "family", "--limit", "5"]).0.len(), 2);
+}

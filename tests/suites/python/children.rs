@@ -67,3 +67,46 @@ fn children_run_steps_in_python_from_a_file_and_in_place() {
         json!("completed")
     );
 }
+
+/// A module with a step that writes a file.
+const WRITES: &str = r#"
+import pyarrow as pa
+
+from chem_flow import OutputFile, step
+
+
+@step("lab.note", version=1)
+def note(table: pa.Table, *, path: OutputFile) -> None:
+    with open(path, "w") as file:
+        file.write(str(table.num_rows))
+"#;
+
+#[test]
+fn children_of_children_that_write_one_file_in_python_are_refused() {
+    let Some(place) = Place::with("") else { return };
+    let flow = |path: &str| {
+        format!(
+            "flow: note\nsteps_from: [write.py]\nparams: {{ most: 1 }}\nsteps:\n  - {{ id: read, uses: table.read, with: {{ path: ../assay.csv }} }}\n  - {{ id: note, uses: lab.note, with: {{ path: \"{path}\" }} }}\n"
+        )
+    };
+    let nested = |params: &str| {
+        format!(
+            "flow: outer\nsteps:\n  - id: outer\n    map:\n      over: {{ limit: [1, 2] }}\n      steps:\n        - {{ id: inner, map: {{ flow: below/note.yaml{params} }} }}\n"
+        )
+    };
+    place.write("below/write.py", WRITES).write("below/note.yaml", &flow("note-${params.most}.txt"));
+    // Each child of the outer step has one of its own for each `most`, so both write both files.
+    place.write("flow.yaml", &nested(", over: { most: [1, 2] }"));
+    let found = place.chem(&["check", "flow.yaml"]).expect(2).stdout;
+    assert!(found.contains("the children with limit=1 and limit=2 both write `below/note-1.txt`"), "{found}");
+    place.write("flow.yaml", &nested(", over: { most: [\"${params.limit}\"] }"));
+    place.chem(&["check", "flow.yaml"]).expect(0);
+    // So it is for the children of one step, and for steps in place.
+    place.write("below/note.yaml", &flow("note.txt"));
+    place.write(
+        "flow.yaml",
+        "flow: outer\nsteps:\n  - { id: outer, map: { flow: below/note.yaml, over: { most: [1, 2] } } }\n",
+    );
+    let found = place.chem(&["check", "flow.yaml"]).expect(2).stdout;
+    assert!(found.contains("the children with most=1 and most=2 both write `note.txt`"), "{found}");
+}

@@ -1,5 +1,6 @@
 //! Checks the flow of a `map` once for each combination of values: each makes a child.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use serde_json::{Map, Value};
 use super::ChildManifest;
 use super::values::{Given, combinations};
 use crate::event::RecordedStep;
-use crate::flow::FlowDefinition;
+use crate::flow::{FlowDefinition, step_types_of};
 use crate::manifest::binding::Binder;
 use crate::manifest::binding::files::NamedFiles;
 use crate::manifest::sources::StepTypesOfManifest;
@@ -126,7 +127,7 @@ impl Binder<'_> {
         let path = flow.path.as_deref().unwrap_or_default();
         let below = Path::new(path).parent().unwrap_or(Path::new(""));
         for (index, child) in children.iter().enumerate() {
-            for path in written_by(&child.definition.steps, registry) {
+            for path in written_by(&child.definition.steps, registry, &flow.directory, self.flow.linked) {
                 let relative = below.join(&path);
                 match writers.insert(place_of(&self.directory.join(&relative)), index) {
                     Some(other) if other != index => {
@@ -148,14 +149,19 @@ impl Binder<'_> {
     }
 }
 
-/// Returns the files that the steps of a flow write, and those of its children.
-fn written_by(steps: &[RecordedStep], registry: &Registry) -> Vec<PathBuf> {
+/// Returns the files that the steps of a flow in `directory` write, and those of its children, whose modules may define further step
+/// types than `linked`.
+fn written_by(steps: &[RecordedStep], registry: &Registry, directory: &Path, linked: &Registry) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     for step in steps.iter().filter_map(|step| bind(registry, step).ok()) {
         if let Some(params) = step.children() {
-            let below = |path: PathBuf| params.directory_in(Path::new("")).join(path);
-            let inner = params.children.iter().flat_map(|child| written_by(&child.definition.steps, registry));
-            paths.extend(inner.map(below));
+            let directory = params.directory_in(directory);
+            // All children of a step have the same modules. What is wrong with these was reported when the flow was checked.
+            let types = params.children.first().map(|child| step_types_of(&child.definition, &directory, linked));
+            let types = types.and_then(Result::ok).unwrap_or(Cow::Borrowed(linked));
+            let inner = params.children.iter();
+            let inner = inner.flat_map(|child| written_by(&child.definition.steps, &types, &directory, linked));
+            paths.extend(inner.map(|path| params.directory_in(Path::new("")).join(path)));
         }
         let Ok(params) = step.params() else { continue };
         for spec in step.param_specs() {
