@@ -1,8 +1,10 @@
 //! The program on a PostgreSQL database that lacks a store or the necessary rights.
 
-use chem_tests::postgres_server::{TestDatabase, database};
+use std::time::Duration;
 
-use crate::harness::Place;
+use chem_tests::postgres_server::{ServerSettings, TestDatabase, database, server};
+
+use crate::harness::{Outcome, Place};
 
 const FLOW: &str = "flow: f\nsteps:\n  - { id: seed, uses: demo.seed }\n";
 
@@ -150,4 +152,50 @@ fn the_variables_of_postgresql_and_a_service_say_what_the_address_does_not() {
     assert!(refused.contains("there is no service `lap`"), "{refused}");
     let refused = chem("postgres:///", &[&place_of[..], &[("PGSSLCRL", "f")]].concat()).expect(3).stderr;
     assert!(refused.contains("`PGSSLCRL` is set"), "{refused}");
+}
+
+/// The parent and a worker each run a child while the server is stopped, for longer than a request is tried again.
+#[test]
+fn a_database_that_is_stopped_during_children_fails_neither_them_nor_their_parent() {
+    if chem_tests::effort::rounds(1) == 1 {
+        return eprintln!("SKIPPED: it takes minutes; `.ci/nightly` runs it, and so does CHEM_TEST_EFFORT=2");
+    }
+    let Some(mut server) = server(ServerSettings::default()) else { return };
+    let database = TestDatabase::create(&server.url("postgres"));
+    let place = Place::new();
+    let child = "flow: child\nparams: { text: C }\nsteps:\n  - { id: seed, uses: demo.seed, with: { text: \"${params.text}\" } }\n  \
+                 - { id: slow, uses: test.slow, with: { wait: 1500, ran: \"ran-${params.text}.txt\" } }\n  - { id: count, uses: \
+                 demo.characters }\n";
+    place.write("child.yaml", child);
+    let map = "map: { flow: child.yaml, over: { text: [C, CC, CCC, CCCC] } }";
+    place.write("mapped.yaml", &format!("flow: mapped\nsteps:\n  - id: every\n    {map}\n"));
+    let url = database.url();
+    let begun =
+        || ["C", "CC", "CCC", "CCCC"].iter().filter(|it| place.path().join(format!("ran-{it}.txt")).exists()).count();
+    let wait_for = |count: usize| {
+        while begun() < count {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let parent = place.spawn(&["run", "mapped.yaml", "--store", &url]);
+    wait_for(1);
+    let worker = place.spawn(&["work", "@last", "--store", &url]);
+    wait_for(2);
+    server.kill();
+    for process in [parent, worker] {
+        let ended = Outcome::from(process.wait_with_output().unwrap()).expect(3).stderr;
+        assert!(ended.contains("the recorded events are safe"), "{ended}");
+    }
+    server.restart().unwrap();
+    let resumed = place.chem(&["resume", "@last", "--store", &url, "--format", "json"]).expect(0).json();
+    assert_eq!((&resumed["status"], &resumed["event_variants"]), (&"completed".into(), &"ISFC".into()));
+    for child in resumed["children"].as_array().unwrap() {
+        let id = child["flow_id"].as_str().unwrap();
+        assert_eq!(
+            place.chem(&["show", id, "--store", &url, "--format", "json"]).expect(0).json()["event_variants"],
+            "ISFSFSFC"
+        );
+    }
+    let alone = place.chem(&["run", "mapped.yaml", "--store", "sqlite:alone.db", "--format", "json"]).expect(0).json();
+    assert_eq!(resumed["flow_fingerprint"], alone["flow_fingerprint"]);
 }

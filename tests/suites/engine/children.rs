@@ -88,6 +88,55 @@ fn power_lost_at_any_append_costs_no_child_that_had_ended() {
 }
 
 #[test]
+fn a_store_that_fails_for_a_moment_fails_no_step() {
+    let undisturbed = Arc::new(Watched::new(None));
+    let engine = FlowEngine::on(undisturbed.clone()).definition(definition());
+    let expected = engine.run_to_end().unwrap().flow_fingerprint();
+    let appends = (0..undisturbed.appends.load(Ordering::SeqCst)).map(PowerLoss::Blink);
+    let lists = (0..undisturbed.lists.load(Ordering::SeqCst)).map(PowerLoss::BlinkAtList);
+    let (mut of_runs, mut of_workers) = (0, 0);
+    for loss in appends.chain(lists) {
+        let store = Arc::new(Watched::new(Some(loss)));
+        let engine = FlowEngine::on(store.clone()).definition(definition());
+        let flow_id = engine.default_flow();
+        match engine.run_to_end() {
+            Err(CoreEngineError::Store(_)) => of_runs += 1,
+            // Events that come while an append is on its way share the next, so there may be fewer.
+            ended => drop(ended.unwrap_or_else(|error| panic!("{loss:?}: {error:?}"))),
+        }
+        drop(engine);
+        let engine = FlowEngine::on(store.inner.clone()).definition(definition());
+        match engine.run(flow_id) {
+            Ok(_) | Err(CoreEngineError::FlowCompleted { .. }) => {}
+            Err(error) => panic!("{loss:?}: {error:?}"),
+        }
+        assert_eq!(engine.flow_fingerprint_for(flow_id).unwrap(), expected, "{loss:?}");
+        let failed = |flow_id: &FlowId| engine.event_variants_for(*flow_id).unwrap().contains('X');
+        assert!(![flow_id].iter().chain(&children(store.inner.as_ref())).any(failed), "{loss:?}");
+
+        // A worker on the children of a run that has begun.
+        let before = Arc::new(Watched::new(None));
+        let cancel = CancelToken::default();
+        let stops =
+            FlowEngine::on(before.clone()).cancel_token(cancel.clone()).observer(Arc::new(StopsAtStart(cancel)));
+        let stops = stops.definition(definition());
+        let flow_id = stops.default_flow();
+        stops.run(flow_id).unwrap_err();
+        drop(stops);
+        let store = Arc::new(Watched::on(before.inner.clone(), Some(loss)));
+        let options = WorkOptions { jobs: 1, ..WorkOptions::default() };
+        match FlowEngine::on(store).definition(definition()).work(flow_id, &options) {
+            Err(CoreEngineError::Store(_)) => of_workers += 1,
+            worked => drop(worked.unwrap_or_else(|error| panic!("{loss:?}: {error:?}"))),
+        }
+        let engine = FlowEngine::on(before.inner.clone()).definition(definition());
+        engine.work(flow_id, &options).unwrap();
+        assert_eq!(engine.run(flow_id).unwrap().flow_fingerprint(), expected, "{loss:?}");
+    }
+    assert!(of_runs > 4 && of_workers > 4, "the store failed for {of_runs} runs and {of_workers} workers");
+}
+
+#[test]
 fn worker_and_parent_find_the_same_children_in_every_store() {
     for (name, backend) in fresh() {
         let store = backend.store();

@@ -153,6 +153,10 @@ pub enum PowerLoss {
     Before(usize),
     /// At the append with this index, after it is stored and before it is acknowledged.
     After(usize),
+    /// For the append with this index alone, which is not stored.
+    Blink(usize),
+    /// For the question with this index for the log of a run alone.
+    BlinkAtList(usize),
 }
 
 impl Watched {
@@ -216,6 +220,9 @@ impl EventLog for Watched {
         }
         if self.power_loss == Some(PowerLoss::Before(number)) {
             return Err(self.lose());
+        }
+        if self.power_loss == Some(PowerLoss::Blink(number)) {
+            return Err(power_lost());
         }
         self.inner.append_as(writer, expected, events)?;
         if self.power_loss == Some(PowerLoss::After(number)) { Err(self.lose()) } else { Ok(()) }
@@ -298,7 +305,10 @@ impl RunIndex for Watched {
 impl EventStore for Watched {
     fn list(&self, flow_id: FlowId) -> Result<Vec<FlowEvent>, PersistenceError> {
         self.see()?;
-        self.lists.fetch_add(1, Ordering::SeqCst);
+        let number = self.lists.fetch_add(1, Ordering::SeqCst);
+        if self.power_loss == Some(PowerLoss::BlinkAtList(number)) {
+            return Err(power_lost());
+        }
         self.inner.list(flow_id)
     }
 }

@@ -211,7 +211,7 @@ fn a_rejection_is_no_attempt() {
 
 /// Returns a holder on another host, whose liveness is unknown here.
 fn far_away() -> Holder {
-    Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1 }
+    Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1, job: None }
 }
 
 #[test]
