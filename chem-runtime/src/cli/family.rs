@@ -19,9 +19,10 @@ use crate::workbench::{Child, Family};
 /// The most children, and rows of a result, that are printed.
 const SHOWN: usize = 100;
 
-/// Reads what there is to say of the children of a run; `None` for a run without steps that have some, whose log is not read.
+/// Reads what there is to say of the children of a run, and of the processes that worked on it; `None` for a run that has no children
+/// and is none, whose log is not read.
 pub(super) fn of(report: &RunReport, store: &dyn EventStore) -> Result<Option<Family>, Failure> {
-    if !report.has_children() {
+    if !report.has_children() && report.child_of.is_none() {
         return Ok(None);
     }
     let events = store.list(report.flow_id)?;

@@ -98,6 +98,9 @@ pub(super) fn print_report(
     for line in family.lines_of_set_apart() {
         text.push_str(&format!("{}\n", output::escape(&line)));
     }
+    for line in family.lines_of_incidents() {
+        text.push_str(&format!("{}\n", output::escape(&line)));
+    }
     for Refused { step, records, used, table } in report.refused(store)? {
         let of = used.map_or_else(String::new, |used| format!(" of {}", records + used));
         text.push_str(&format!("{step} refused {records}{of} records: "));

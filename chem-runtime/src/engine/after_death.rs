@@ -31,7 +31,10 @@ impl FlowEngine {
             let deaths = count(&self.store.list(flow_id)?) + 1;
             let verdict = judge(session.instance(), step_index, deaths)?;
             tracing::warn!(%flow_id, step = %step_id, %holder, deaths, "the process that ran the step died");
-            let data = json!({ "deaths": deaths, "host": holder.host, "process": holder.pid });
+            let mut data = json!({ "deaths": deaths, "host": holder.host, "process": holder.pid });
+            if let Some(job) = &holder.job {
+                data["job"] = json!(job);
+            }
             let signal = StepSignal { data, signal: DIED.to_owned(), step_id: step_id.clone(), step_index };
             session.hold(FlowEventKind::StepSignal(signal).into())?;
             if let Verdict::Fails { error, due_to_rows } = verdict {

@@ -26,7 +26,7 @@ const PAUSE_MS: u64 = 1000;
 const MOST_PATIENCE_MS: u64 = 60 * 60 * 1000;
 
 /// The signal by which a step records that all workers of a submission are gone.
-const GONE: &str = "workers_gone";
+pub(crate) const GONE: &str = "workers_gone";
 
 /// How many submissions in a row may end without a new event of a child.
 const FRUITLESS: u32 = 3;

@@ -37,13 +37,16 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str) -> Result<R
     let covered = covered(store, flow_id)?;
     json["evidence"] = covered.json;
     // How far the children are is read before their states, so that no change is missed in between.
-    let (mut known, mut family, mut set_apart) = (None, None, Vec::new());
-    if report.has_children() {
+    let (mut known, mut family, mut set_apart, mut incidents) = (None, None, Vec::new(), Vec::new());
+    if report.has_children() || report.child_of.is_some() {
         let instance = replay(flow_id, &events)?;
-        known = Some(events_of_children(store, &instance)?);
+        if report.has_children() {
+            known = Some(events_of_children(store, &instance)?);
+        }
         let logged = workbench::Family::of(store, &events, &instance)?;
         logged.describe(&mut json);
         set_apart = logged.lines_of_set_apart();
+        incidents = logged.lines_of_incidents();
         family = Family::of(flow_id, &logged.children, MOST_CHILDREN);
     }
 
@@ -90,6 +93,7 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str) -> Result<R
         graph: begun.and_then(|begun| Graph::of(&begun.definition.steps)),
         steps: report.steps.iter().map(|step| StepRow::new(step, span)).collect(),
         set_apart,
+        incidents,
         refused: refused.collect(),
         files: report.files_written(store)?.iter().map(|file| (file.path.to_string(), bytes(file.bytes))).collect(),
         warnings: warnings.into_iter().map(|warning| warning.message).collect(),
@@ -148,6 +152,8 @@ struct Run {
     steps: Vec<StepRow>,
     /// What to say of the rows that steps set apart.
     set_apart: Vec<String>,
+    /// What happened to the processes and machines that worked on it.
+    incidents: Vec<String>,
     refused: Vec<RefusedRecords>,
     /// The files that were written, with their sizes.
     files: Vec<(String, String)>,

@@ -57,6 +57,7 @@ pub(super) fn page(explorer: &Explorer, asked: &Asked<'_>, id: &str, step: &str)
         inputs: inputs.collect::<Result<_, Refusal>>()?,
         outputs: outputs.collect::<Result<_, Refusal>>()?,
         reused: state.reused.map(|source| source.flow_id.to_string()),
+        incidents: reason.as_ref().map(|why| why.lines_of_incidents()).unwrap_or_default(),
         taken_over: state.taken_over.map(|taken| {
             let all = taken.rows + taken.computed;
             (format!("{} of {all} rows, {} computed", taken.rows, taken.computed), taken.source.flow_id.to_string())
@@ -95,6 +96,8 @@ struct StepPage {
     reused: Option<String>,
     /// How many rows were taken over, and the run that they come from.
     taken_over: Option<(String, String)>,
+    /// What happened to the processes and machines that worked on it.
+    incidents: Vec<String>,
     /// The run with which the step is compared.
     against: Option<String>,
     /// What differs from the step in that run.

@@ -17,13 +17,17 @@ pub struct Holder {
     pub pid: u32,
     /// The start time of the process by its machine's clock, which distinguishes processes that reuse a process id.
     pub started: u64,
+    /// The job of Slurm of which the process is a part; `None` if it is in no job, or of an earlier release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
 }
 
 impl Holder {
     /// Returns the identity of the current process.
     pub fn this_process() -> Self {
         let pid = std::process::id();
-        Self { host: process::host(), place: process::place(), pid, started: process::started(pid).unwrap_or(0) }
+        let started = process::started(pid).unwrap_or(0);
+        Self { host: process::host(), place: process::place(), pid, started, job: job() }
     }
 
     /// Returns whether the process is known to be dead. Always `false` for a process with another `place`, such as one
@@ -41,6 +45,14 @@ impl Holder {
         let (then, now) = (start(&self.place), start(&process::place()));
         self.host == process::host() && then.zip(now).is_some_and(|(then, now)| then != now)
     }
+}
+
+/// Returns the job of Slurm of which this process is a part, with the number of its task if it is one of an array.
+fn job() -> Option<String> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let task = || Some(format!("{}_{}", variable("SLURM_ARRAY_JOB_ID")?, variable("SLURM_ARRAY_TASK_ID")?));
+    let job = task().or_else(|| variable("SLURM_JOB_ID"))?;
+    job.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_').then_some(job)
 }
 
 impl fmt::Display for Holder {

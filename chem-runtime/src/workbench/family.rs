@@ -3,6 +3,8 @@
 use serde_json::{Map, Value, json};
 
 #[cfg(any(feature = "cli", feature = "ui"))]
+use super::incidents::{Incident, lines};
+#[cfg(any(feature = "cli", feature = "ui"))]
 use super::set_apart::set_apart_in;
 use super::{WorkbenchError, running_process};
 use crate::artifact::TableShard;
@@ -86,6 +88,10 @@ pub(crate) struct Family {
     pub(crate) children: Vec<Child>,
     /// The rows that steps set apart, each with the id of its step.
     pub(crate) set_apart: Vec<(String, RowSetApart)>,
+    /// What happened to processes and machines: in the run, then in each child.
+    incidents: Vec<Incident>,
+    /// Whether steps of the run have children.
+    is_parent: bool,
 }
 
 #[cfg(any(feature = "cli", feature = "ui"))]
@@ -95,15 +101,38 @@ impl Family {
     /// # Errors
     /// Fails like [`children`].
     pub(crate) fn of(store: &dyn EventStore, events: &[FlowEvent], run: &FlowInstance) -> Result<Self, WorkbenchError> {
-        Ok(Self { children: children(store, run)?, set_apart: set_apart_in(store, events, run)? })
+        let children = children(store, run)?;
+        let mut incidents = Incident::all(run.flow_id(), events);
+        for child in children.iter().filter(|child| child.status.is_some()) {
+            incidents.extend(Incident::all(child.flow_id, &store.list(child.flow_id)?));
+        }
+        let steps = run.initialized().map(|begun| begun.definition.steps.as_slice()).unwrap_or_default();
+        let is_parent = steps.iter().any(|step| step.uses == MAP_STEP || step.shards.is_some());
+        Ok(Self { children, set_apart: set_apart_in(store, events, run)?, incidents, is_parent })
     }
 
-    /// Adds to a run as JSON what there is to say of its children.
+    /// Adds to a run as JSON what there is to say of its children, and of the processes and machines that worked on it and on them.
     pub(crate) fn describe(&self, run: &mut Value) {
+        run["incidents"] = self.incidents.iter().map(Incident::to_json).collect();
+        if !self.is_parent {
+            return;
+        }
         run["children"] = self.children.iter().map(Child::to_json).collect();
         let rows = self.set_apart.iter();
         run["set_apart"] =
             rows.map(|(step, row)| json!({ "step": step, "row": row.row, "reason": row.reason })).collect();
+    }
+
+    /// Says what happened to the processes and machines that worked on the run and its children.
+    pub(crate) fn lines_of_incidents(&self) -> Vec<String> {
+        let at = |incident: &Incident| {
+            let child = self.children.iter().find(|child| child.flow_id == incident.flow_id);
+            match child.map(Child::name) {
+                Some(name) => format!("step `{}` of {name}", incident.step),
+                None => format!("step `{}`", incident.step),
+            }
+        };
+        lines(&self.incidents.iter().collect::<Vec<_>>(), &at)
     }
 
     /// Says of each step that set rows apart how many, and which, on a line of its own.

@@ -51,6 +51,7 @@ mod difference;
 mod earlier;
 mod facts;
 mod family;
+mod incidents;
 mod listing;
 mod lookup;
 mod plan;
@@ -79,6 +80,7 @@ pub(crate) use family::Family;
 #[cfg(feature = "ui")]
 pub(crate) use family::events_of_children;
 pub use family::{Child, children};
+pub use incidents::Incident;
 pub use listing::{ListedRun, Listing, RunQuery, RunStatus, list_runs, running_process};
 pub use lookup::{LookupError, find_artifact, find_run};
 pub use plan::{

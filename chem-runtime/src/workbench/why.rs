@@ -8,6 +8,9 @@ use super::WorkbenchError;
 use super::difference::{Difference, chain, differences};
 use super::earlier::EarlierRuns;
 use super::facts::FlowFacts;
+use super::incidents::Incident;
+#[cfg(any(feature = "cli", feature = "ui"))]
+use super::incidents::lines;
 use crate::event::{EventAddress, FlowId, TakenOver};
 use crate::flow::{FlowInstance, StepStatus};
 use crate::store::EventStore;
@@ -31,6 +34,8 @@ pub struct Why {
     pub differences: Vec<Difference>,
     /// The differences of each earlier step to which `differences` lead, by step id.
     pub upstream: BTreeMap<String, Vec<Difference>>,
+    /// What happened to the processes and machines that worked on the step, in this run.
+    pub incidents: Vec<Incident>,
 }
 
 /// Explains why the step called `step` ran in the run with the state `instance`. Compares it with the run `against`, or with
@@ -65,7 +70,9 @@ pub fn why(
         against: None,
         differences: vec![Difference::New],
         upstream: BTreeMap::new(),
+        incidents: Incident::all(instance.flow_id(), &store.list(instance.flow_id())?),
     };
+    why.incidents.retain(|incident| incident.step == step);
     if let Some((run, before)) = earlier.with_step(step)? {
         let compared = |id: &str| {
             let after = facts.step(id)?;
@@ -79,6 +86,12 @@ pub fn why(
 }
 
 impl Why {
+    /// Says what happened to the processes and machines that worked on the step, each kind on a line of its own.
+    #[cfg(any(feature = "cli", feature = "ui"))]
+    pub(crate) fn lines_of_incidents(&self) -> Vec<String> {
+        lines(&self.incidents.iter().collect::<Vec<_>>(), &|incident| format!("step `{}`", incident.step))
+    }
+
     /// Returns the explanation as JSON, for scripts.
     pub fn to_json(&self) -> Value {
         let all = |differences: &[Difference]| differences.iter().map(Difference::to_json).collect::<Value>();
@@ -94,6 +107,7 @@ impl Why {
             "against": self.against.map(|against| against.to_string()),
             "why": all(&self.differences),
             "upstream": upstream,
+            "incidents": self.incidents.iter().map(Incident::to_json).collect::<Value>(),
         })
     }
 }

@@ -101,6 +101,14 @@ fn children_are_handed_back(store: &str, place: &Place) {
         "each child says once that this machine is full: {found:?}"
     );
 
+    let shown = place.chem(&["show", "@last", "--store", store]);
+    let shown = shown.expect(0).stdout;
+    assert!(shown.contains("machines without disk space: 1: `"), "{shown}");
+    let incidents =
+        place.chem(&["show", "@last", "--format", "json", "--store", store]).expect(0).json()["incidents"].clone();
+    let data: Vec<&Value> = incidents.as_array().unwrap().iter().map(|incident| &incident["data"]).collect();
+    assert_eq!(data, found);
+
     let worked = place.chem(&[&work[..], &["--format", "json"]].concat()).expect(0).json();
     assert_eq!(worked["completed"].as_array().unwrap().len(), CHILDREN, "{worked}");
     let resumed = fingerprint(place, &["resume", "@last", "--store", store]);

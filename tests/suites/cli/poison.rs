@@ -120,6 +120,8 @@ fn deadly_rows_are_set_apart(store: &str, place: &Place) {
     assert_eq!((&run["set_apart"], &shown["set_apart"]), (&json!(reported), &json!(reported)));
     let shown = place.chem(&["show", id, "--store", store]).expect(0).stdout;
     assert!(shown.contains("score set apart 2 rows (206, 214)"), "{shown}");
+    let all = format!("processes that died: {}; the last: process ", deaths(place));
+    assert!(shown.contains(&all), "{all}: {shown}");
     assert_eq!(deaths(place), before, "what only looks at a run starts no deadly work");
 }
 
@@ -138,6 +140,32 @@ fn deadly_rows_are_set_apart_on_a_spool() {
 fn deadly_rows_are_set_apart_on_postgres() {
     let Some(database) = chem_tests::postgres_server::database() else { return };
     deadly_rows_are_set_apart(&database.url(), &place(400, 100, &[205, 213], ""));
+}
+
+#[test]
+fn a_process_that_dies_in_a_job_of_slurm_leaves_the_id_of_the_job() {
+    let place = place(40, 20, &[13], "");
+    let mut command = place.command(&["run", "cut.yaml", "-q"]);
+    // What Slurm sets for a task of an array.
+    command.env("SLURM_JOB_ID", "9").env("SLURM_ARRAY_JOB_ID", "7").env("SLURM_ARRAY_TASK_ID", "3");
+    assert_eq!(command.output().unwrap().status.signal(), Some(9));
+    place.write("deadly.txt", "none\n");
+    let run = place.chem(&["resume", "@last", "--format", "json", "-q"]).expect(0).json();
+    let [died] = run["incidents"].as_array().unwrap().as_slice() else { panic!("{run}") };
+    assert_eq!(
+        (&died["signal"], &died["data"]["job"], &died["data"]["deaths"]),
+        (&json!("died"), &json!("7_3"), &json!(1))
+    );
+    let (parent, child) = (run["flow_id"].as_str().unwrap(), died["flow_id"].as_str().unwrap());
+    for command in [&["show", parent][..], &["show", child], &["why", child, "score"]] {
+        let said = place.chem(command).expect(0).stdout;
+        assert!(
+            said.contains(", of job 7_3 at step `score`") && said.contains("`sacct --jobs=7_3 --format="),
+            "{said}"
+        );
+    }
+    let why = place.chem(&["why", child, "score", "--format", "json"]).expect(0).json();
+    assert_eq!((&why["incidents"], &why["incidents"][0]), (&run["incidents"], died));
 }
 
 #[test]

@@ -121,6 +121,7 @@ fn a_run_in_shards_shows_them_and_the_rows_that_were_set_apart() {
     let page = explorer.page("/runs/@last");
     assert!(page.contains("<li>score set apart row 13: processes died there again and again</li>"), "{page}");
     assert!(page.contains("<th scope=\"row\">score/0.9</th>"), "{page}");
+    assert!(page.contains("<li>processes that died: "), "{page}");
     let named = named(&place, &page);
     assert_eq!(explorer.json("/runs/@last.json"), named);
     assert_eq!(explorer.json("/runs/@last/children.json")["count"], named["children"].as_array().unwrap().len());

@@ -13,7 +13,7 @@ use postgres::error::SqlState;
 use crate::{store_or_skip, until};
 
 fn far_away() -> Holder {
-    Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1 }
+    Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1, job: None }
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn a_run_with_other_events_and_one_that_runs_are_left_out_and_the_others_are_mer
             append(from.as_ref(), run, &history(number, 4));
         }
         append(target.as_ref(), runs[0], &history(9, 2));
-        let far = Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1 };
+        let far = Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1, job: None };
         let lease = Lease::of_new_run(runs[1], far);
         target.append_as((&lease).into(), 0, &history(2, 1)).unwrap();
         let merged = merge(from.as_ref(), target.as_ref(), &CancelToken::default()).unwrap();

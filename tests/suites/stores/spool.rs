@@ -18,7 +18,7 @@ const LONG: Duration = Duration::from_secs(3600);
 
 /// Returns a process on another machine, of which nothing but its sign of life can be known.
 fn far_away() -> Holder {
-    Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1 }
+    Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1, job: None }
 }
 
 fn open(directory: &TempDir, shows_every: Duration, lapses_after: Duration) -> SpoolEventStore {

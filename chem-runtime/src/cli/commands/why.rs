@@ -57,6 +57,9 @@ fn render(why: &Why) -> String {
         let words = if differences.is_empty() { "nothing changed".to_owned() } else { words(differences) };
         text.push_str(&format!("  {upstream}: {words}\n"));
     }
+    for line in why.lines_of_incidents() {
+        text.push_str(&format!("  {}\n", output::escape(&line)));
+    }
     match why.against {
         Some(against) => text.push_str(&format!("{}\n", styled(DIM, &format!("against run {against}")))),
         None => text.push_str(&format!("{}\n", styled(DIM, "no earlier run of this flow has started the step"))),

@@ -9,7 +9,7 @@ use super::everything;
 
 /// Returns a holder on another host, whose liveness is unknown here.
 fn far_away() -> Holder {
-    Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1 }
+    Holder { host: "far".into(), place: "away".into(), pid: 7, started: 1, job: None }
 }
 
 /// Returns a holder on this host that is dead: no process id is this large.
