@@ -56,6 +56,11 @@ impl Rejects {
         self.add(Some(line), Some(record), text, reason);
     }
 
+    /// Adds a row of `table`. Its text is what the table has there.
+    pub(crate) fn push_row(&mut self, table: &Table, row: usize, reason: &str) {
+        self.push_record(None, text_of(table, row).as_bytes(), reason);
+    }
+
     /// Adds a record that is not from a file: it has no line, and possibly no number.
     pub(crate) fn push_record(&mut self, record: Option<u64>, text: &[u8], reason: &str) {
         self.add(None, record, text, reason);
@@ -87,6 +92,20 @@ pub(crate) fn shortened(text: &[u8]) -> String {
     match lossy.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &lossy[..end]),
         None => lossy,
+    }
+}
+
+/// Returns the values of a row, with their columns if there are several.
+fn text_of(table: &Table, row: usize) -> String {
+    let values = table.row(row);
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match values.as_slice() {
+        [value] => text(value),
+        values => {
+            let named =
+                table.columns().iter().zip(values).map(|(column, value)| format!("{}={}", column.name, text(value)));
+            named.collect::<Vec<_>>().join(", ")
+        }
     }
 }
 

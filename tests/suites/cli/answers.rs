@@ -148,6 +148,7 @@ fn an_answer_that_is_not_one_row_for_each_is_refused() {
         (json!({ "molecules": true }), "`molecules: true` is not possible with `rows: true`"),
         (json!({ "outputs": { "other": "csv" } }), "`outputs` is not possible with `rows: true`"),
         (json!({ "rows": null }), "`batch` is only possible with `rows: true`"),
+        (json!({ "rows": null, "on_error": "fail" }), "`on_error` is only possible with `rows: true`"),
         (json!({ "version": null }), "neither `version` nor `version_from` is given"),
         (json!({ "version_from": ["no-such-program-as-this"] }), "program `no-such-program-as-this` not found"),
         (json!({ "version_from": [] }), "`version_from` is empty"),
@@ -156,6 +157,41 @@ fn an_answer_that_is_not_one_row_for_each_is_refused() {
         let found = place.chem(&["check", "p.yaml"]).expect(2).stdout;
         assert!(found.contains(says), "{found}");
     }
+}
+
+#[test]
+fn a_row_for_which_the_program_fails_is_rejected_on_demand() {
+    // The program fails for 7 with a message, answers nothing for 250, and fails silently for 333.
+    let script = "awk -F, 'NR==1{print \"n,square\";next}$1==7{print \"seven\" > \"/dev/stderr\";exit 3}$1==250{next}$1==333{exit 4}{print $1\",\"$1*$1}'";
+    let with = |more: Value| {
+        let mut with = squares(&json!({ "command": ["sh", "-c", script] }));
+        with.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        with
+    };
+    let place = place(&numbers(0..400), &with(json!({ "on_error": "reject" })));
+    let rejected = run(&place);
+    let rejects = artifact(&place, &rejected, 1, 1)["rows"].as_array().unwrap().clone();
+    let expected = [
+        ("7", "`sh` exited with status 3; standard error: seven"),
+        ("250", "the output of sh has 0 rows for 1; with `rows: true` a program answers each row with one"),
+        ("333", "`sh` exited with status 4 and wrote nothing to its standard error"),
+    ];
+    for (reject, (text, reason)) in rejects.iter().zip(expected) {
+        assert_eq!(reject, &json!([null, null, text, reason]), "{rejects:?}");
+    }
+    assert_eq!((rejects.len(), artifact(&place, &rejected, 1, 0)["rows"].as_array().unwrap().len()), (3, 397));
+    place.chem(&["verify", "@last"]).expect(0);
+    // Where rows are cut does not matter, and the others are as without these rows.
+    flow(&place, &with(json!({ "on_error": "reject", "batch": 7 })), "");
+    let other = run(&place);
+    let outputs = |run: &Value| run["steps"][1]["outputs"].clone();
+    assert_eq!(outputs(&other), outputs(&rejected));
+    // Otherwise the step fails, and so it does if it is not the rows.
+    flow(&place, &with(json!({ "on_error": "fail" })), "");
+    assert!(failed(&place).contains("`sh` exited with status 3"));
+    flow(&place, &with(json!({ "on_error": "reject", "command": ["sh", "-c", "echo no license >&2; exit 1"] })), "");
+    let said = failed(&place);
+    assert!(said.contains("failed for each of 100 rows in a row") && said.contains("no license"), "{said}");
 }
 
 #[test]

@@ -142,6 +142,24 @@ fn deadly_rows_are_set_apart_on_postgres() {
     deadly_rows_are_set_apart(&database.url(), &place(400, 100, &[205, 213], ""));
 }
 
+/// A step that rejects rows for which its program fails has those that are set apart among its rejects.
+#[test]
+fn rows_that_are_set_apart_are_rejects_of_a_program_that_has_them() {
+    let place = place(60, 20, &[25], "");
+    let manifest = std::fs::read_to_string(place.path().join("cut.yaml")).unwrap();
+    place.write("cut.yaml", &manifest.replace("rows: true,", "rows: true, on_error: reject,"));
+    let (status, stdout, stderr) = run_and_resume(&place, "sqlite:poison.db");
+    assert!(status.success(), "{stderr}");
+    let run: Value = serde_json::from_str(&stdout).unwrap();
+    let rejects = run["steps"][1]["outputs"][1]["hash"].as_str().unwrap();
+    let rejects = place
+        .chem(&["artifact", rejects, "--rows", "--format", "json", "--store", "sqlite:poison.db"])
+        .expect(0)
+        .json();
+    assert_eq!(rejects["rows"].as_array().unwrap().len(), 1, "{rejects}");
+    assert!(rejects["rows"][0].to_string().contains(REASON), "{rejects}");
+}
+
 #[test]
 fn a_process_that_dies_in_a_job_of_slurm_leaves_the_id_of_the_job() {
     let place = place(40, 20, &[13], "");

@@ -49,6 +49,13 @@ fn examples() -> Vec<(&'static str, Value)> {
                 "columns": ["a"],
             }),
         ),
+        (
+            "process.run",
+            json!({
+                "command": ["awk", "/2/{exit 1}{sub(/}$/, \", \\\"one\\\": 1}\"); print}"], "version": "awk", "rows": true,
+                "types": {"one": "integer"}, "columns": ["a"], "on_error": "reject",
+            }),
+        ),
     ];
     if cfg!(feature = "chemistry") {
         let all_properties = [

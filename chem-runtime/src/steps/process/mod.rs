@@ -11,6 +11,7 @@ mod format;
 pub(in crate::steps) mod guard;
 pub(in crate::steps) mod listen;
 mod marked;
+mod rejects;
 mod rows;
 mod shape;
 #[cfg(test)]
@@ -60,6 +61,11 @@ use crate::step::{Files, MAIN_OUTPUT, MoleculesOfTable, OutputSpec, PortSpec, St
 /// alone. It is started for each batch of `batch` rows, on all cores. The step then works like the row steps: the new columns,
 /// which are those of `types`, are added to the rows, molecules stay molecules, an interrupted run continues behind the last
 /// rows that it stored, and rows that an earlier run has computed are taken over.
+///
+/// With `on_error: reject`, a row for which the program fails is no failure of the step: the program is started for halves of the batch
+/// until the row is found, and the row goes into a second output `rejects`, with the reason. So does a row that is set apart because it
+/// kills the process of the step. What the program writes to its standard error is part of the reason, so it should not differ
+/// between runs. If the program fails for a hundred rows in a row, the step fails.
 ///
 /// The last 8 KiB of the program's standard error become the signal `stderr` (not with `rows: true`), and `-v` logs each line. The signal
 /// `answered` counts the rows `sent` and `received`. When the step ends, is interrupted or times out, or `chem` itself is
@@ -129,6 +135,9 @@ pub struct RunProcess {
     /// With `rows: true`, the number of rows for which the program is started. Defaults to 1000.
     #[param(min = 1, max = 1_000_000)]
     batch: Option<u32>,
+    /// With `rows: true`, whether a row for which the program fails makes the step fail, or is rejected. Defaults to `fail`.
+    #[param(one_of = ["fail", "reject"])]
+    on_error: Option<String>,
     /// Whether the result is molecules.
     molecules: Option<bool>,
     /// Further tables that the program writes, by their names in `command`, each with its format.
@@ -146,6 +155,9 @@ pub struct RunProcess {
     #[param(default = 3600.0, min = 0.001, max = 31_536_000.0, unit = "s")]
     timeout: f64,
 }
+
+/// The value of `on_error` with which the step has rejects.
+const REJECT: &str = "reject";
 
 /// The input, which the step takes as a table or row by row.
 pub struct SentTable;
@@ -241,6 +253,11 @@ impl RunProcess {
             }
         }
         Ok(outputs)
+    }
+
+    /// Returns whether rows for which the program fails are rejected.
+    fn rejects_rows(&self) -> bool {
+        self.on_error.as_deref() == Some(REJECT)
     }
 
     fn format_of(&self, output: &str) -> Option<&str> {

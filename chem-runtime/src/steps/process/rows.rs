@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::command::Program;
+use super::rejects::{answer_or_reject, with_columns_of};
 use super::shape::replaced_structures;
 use super::{RunProcess, format};
 use crate::artifact::Dataset;
@@ -19,6 +20,8 @@ const BATCH: usize = 1000;
 
 /// What a program answers for a batch.
 struct ByRow {
+    /// The columns that the program computes, as the step puts them out.
+    computed: Vec<Column>,
     program: Program,
     send: String,
     receive: String,
@@ -52,25 +55,44 @@ pub(super) fn run(
     let computed: Vec<Column> =
         step.types.iter().map(|(name, ty)| Column::new(name, *ty).with_provider(provider)).collect();
     let by_row = ByRow {
+        computed: computed.clone(),
         program: Program::of(step, &BTreeMap::new(), context)?,
         send: step.send.clone(),
         receive: step.receive.clone(),
         columns,
         types: step.types.clone(),
     };
+    let batch = step.batch.map_or(BATCH, |rows| rows as usize);
+    if step.rejects_rows() {
+        let work = rows.each::<WithRejects<Dataset>>(move |batch, _| {
+            answer_or_reject(&by_row.computed, &|sent| by_row.answer(sent), &batch.as_table(&by_row.columns)?)
+                .map_err(StepError::blaming_full_disk)
+        });
+        let work = work.with_results(computed)?.rejects_carry("record").in_batches_of(batch);
+        let work = work.signal(
+            "answered",
+            |_, rows| json!({ "sent": rows.input, "received": rows.output, "rejected": rows.rejected }),
+        );
+        return work.drive(&reads, context);
+    }
     let work = rows.each::<Dataset>(move |batch, _| {
-        by_row.answer(&batch.as_table(&by_row.columns)?).map_err(StepError::blaming_full_disk)
+        let answer = by_row.answer(&batch.as_table(&by_row.columns)?).map_err(StepError::blaming_full_disk)?;
+        Ok(with_columns_of(BatchOutput::all(), &answer))
     });
-    let work = work.with_results(computed)?.in_batches_of(step.batch.map_or(BATCH, |rows| rows as usize));
+    let work = work.with_results(computed)?.in_batches_of(batch);
     let work = work.signal("answered", |_, rows| json!({ "sent": rows.input, "received": rows.output }));
     work.drive(&reads, context)
 }
 
 impl ByRow {
-    fn answer(&self, sent: &Table) -> Result<BatchOutput, StepError> {
+    /// Returns the computed columns for these rows, in their order.
+    ///
+    /// # Errors
+    /// Fails if the program fails, or does not answer each row with one.
+    fn answer(&self, sent: &Table) -> Result<Table, StepError> {
         if sent.rows() == 0 {
-            let none = self.types.values().map(|ty| Values::empty(*ty));
-            return Ok(none.fold(BatchOutput::all(), BatchOutput::with));
+            let none = self.computed.iter().map(|column| (column.clone(), Values::empty(column.ty)));
+            return Ok(Table::new(none)?);
         }
         let all: Vec<usize> = (0..sent.columns().len()).collect();
         let input = format::written(sent, &all, &self.send)?;
@@ -104,7 +126,8 @@ impl ByRow {
                 )));
             }
         }
-        let computed = self.types.keys().filter_map(|name| Some(answer.column(name)?.1.clone()));
-        Ok(computed.fold(BatchOutput::all(), BatchOutput::with))
+        let computed = self.computed.iter();
+        let computed = computed.filter_map(|column| Some((column.clone(), answer.column(&column.name)?.1.clone())));
+        Ok(Table::new(computed)?)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::{Map, Value};
 
-use super::RunProcess;
+use super::{REJECT, RunProcess};
 use crate::artifact::Dataset;
 use crate::prelude::*;
 use crate::step::{MAIN_OUTPUT, MoleculesOfTable, OutputSpec, PortSpec, REJECTS, RowsSpec, StepReturn, StepSpec};
@@ -14,6 +14,7 @@ use crate::step::{MAIN_OUTPUT, MoleculesOfTable, OutputSpec, PortSpec, REJECTS, 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Asked {
     rows: bool,
+    rejects: bool,
     names_columns: bool,
     molecules: bool,
     outputs: Vec<String>,
@@ -25,6 +26,7 @@ pub(super) fn shape(params: &Map<String, Value>) -> &'static StepSpec {
     let outputs = params.get("outputs").and_then(Value::as_object);
     let asked = Asked {
         rows: is_set("rows"),
+        rejects: params.get("on_error").is_some_and(|value| value == REJECT),
         names_columns: params.get("columns").is_some_and(Value::is_array),
         molecules: is_set("molecules"),
         outputs: outputs.into_iter().flatten().map(|(name, _)| name.clone()).collect(),
@@ -46,7 +48,11 @@ impl Asked {
             return StepSpec {
                 rows: Some(reads),
                 inputs: ROWS,
-                outputs: <Dataset as StepReturn>::OUTPUTS,
+                outputs: if self.rejects {
+                    <WithRejects<Dataset> as StepReturn>::OUTPUTS
+                } else {
+                    <Dataset as StepReturn>::OUTPUTS
+                },
                 ..RunProcess::SPEC
             };
         }
@@ -83,6 +89,9 @@ pub(super) fn wrong_shape(step: &RunProcess) -> Vec<Misfit> {
     }
     if !is_by_row && step.batch.is_some() {
         wrong("batch", "`batch` is only possible with `rows: true`".to_owned(), "omit it, or add `rows: true`");
+    }
+    if !is_by_row && step.on_error.is_some() {
+        wrong("on_error", "`on_error` is only possible with `rows: true`".to_owned(), "omit it, or add `rows: true`");
     }
     if step.molecules == Some(true) && MoleculesOfTable::linked().is_none() {
         wrong("molecules", "this program has no chemistry".to_owned(), "build it with the feature `chemistry`");

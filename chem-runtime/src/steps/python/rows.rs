@@ -101,7 +101,7 @@ impl BatchWork {
         }
         let mut rejects = Rejects::default();
         for (row, reason) in &done.rejects {
-            rejects.push_record(None, text_of(&table, *row).as_bytes(), reason);
+            rejects.push_row(&table, *row, reason);
         }
         for (name, row, count) in done.counts {
             (0..count).for_each(|_| tally.add_under(row, "counted", &name));
@@ -196,18 +196,4 @@ impl BatchWork {
 pub(super) fn failed(of: &PythonType, error: &str, traceback: &str) -> StepError {
     let place = if traceback.is_empty() { String::new() } else { format!("\n{traceback}") };
     StepError::new(format!("`{}` failed: {error}{place}", of.spec.name))
-}
-
-/// Returns the values that the step reads in a row, for a reject.
-fn text_of(table: &Table, row: usize) -> String {
-    let values = table.row(row);
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match values.as_slice() {
-        [value] => text(value),
-        values => {
-            let named =
-                table.columns().iter().zip(values).map(|(column, value)| format!("{}={}", column.name, text(value)));
-            named.collect::<Vec<_>>().join(", ")
-        }
-    }
 }
