@@ -16,7 +16,7 @@ impl SmallDisk {
         std::fs::create_dir(&at).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={kibibytes}k"), "tmpfs"]).arg(&at);
-        mount.output().is_ok_and(|mounted| mounted.status.success()).then_some(Self(at))
+        mount.output().is_ok_and(|mounted| mounted.status.success()).then(|| Self(at))
     }
 
     /// Says loudly that a test is skipped because this user may not mount a disk.

@@ -6,6 +6,8 @@
 mod checks;
 mod children;
 mod deaths;
+#[cfg(target_os = "linux")]
+mod disk;
 mod ends;
 mod environment;
 #[cfg(feature = "chemistry")]

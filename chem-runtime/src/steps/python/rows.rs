@@ -116,7 +116,12 @@ impl BatchWork {
     /// row that does it is found and rejected.
     fn work_on(&self, table: &Table, rows: Range<usize>, done: &mut Done) -> Result<(), StepError> {
         let reason = match self.ask(table, rows.clone()) {
-            Ok((Said::Rows(said), bodies)) => return self.add(done, &rows, said, &bodies),
+            Ok((Said::Rows(said), bodies)) => {
+                if let Some((_, reason)) = said.rejects.first() {
+                    self.expect_room(reason)?;
+                }
+                return self.add(done, &rows, said, &bodies);
+            }
             Ok((Said::Broken { error, .. }, _)) => error,
             Ok((Said::Failed { error, traceback }, _)) => {
                 return Err(failed(self.of, &error, &traceback).blaming_full_disk());
@@ -133,10 +138,7 @@ impl BatchWork {
                 format!("the worker {how} while it worked on this row")
             }
         };
-        // On a full disk, nothing is wrong with the rows.
-        if let Some(disk) = FullDisk::of_temporary_files() {
-            return Err(StepError::context(format!("`{}` failed: {reason}", self.of.spec.name), disk));
-        }
+        self.expect_room(&reason)?;
         if rows.len() > 1 {
             let middle = rows.start + rows.len() / 2;
             self.work_on(table, rows.start..middle, done)?;
@@ -144,6 +146,15 @@ impl BatchWork {
         }
         done.rejects.push((rows.start, reason));
         Ok(())
+    }
+
+    /// Checks that rows were rejected for this reason although there was room for temporary files: on a full disk, nothing need be wrong
+    /// with them.
+    fn expect_room(&self, reason: &str) -> Result<(), StepError> {
+        match FullDisk::of_temporary_files() {
+            Some(disk) => Err(StepError::context(format!("`{}` failed: {reason}", self.of.spec.name), disk)),
+            None => Ok(()),
+        }
     }
 
     fn ask(&self, table: &Table, rows: Range<usize>) -> Result<(Said, Vec<Vec<u8>>), Trouble> {
