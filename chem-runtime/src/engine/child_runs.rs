@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::Value;
 
 use super::children::{Child, ChildFlows, RecordedChildren, end_of};
+use super::completed_logs::CompletedLogs;
 use super::deaths::{self, Predecessor};
 use super::environment::RunPlace;
 use super::shards::ShardFlows;
@@ -31,6 +32,8 @@ pub(super) struct ChildRuns {
     scheduled: Option<u64>,
     /// The last submission of workers in the current attempt.
     submission: Option<Value>,
+    /// The logs of those that have completed.
+    logs: Arc<CompletedLogs>,
     place: RunPlace,
     reuse: ReusePolicy,
     clock: Arc<dyn Clock>,
@@ -90,6 +93,7 @@ impl ChildRuns {
         let submission = events.iter().rev().take_while(|event| !begins(event)).find_map(submission);
         Ok(Some(Self {
             submission,
+            logs: CompletedLogs::of(&engine.completed_logs, parent, step.fingerprint),
             children: RecordedChildren::new(engine.store.clone(), parent, step, flows),
             scheduled,
             place: engine.place.clone(),
@@ -153,6 +157,11 @@ impl ChildRuns {
         builder.clock = self.clock.clone();
         let definition = self.children.flows().definition(child, &base, &self.place.files())?;
         Ok(builder.cancel_token(cancel.clone()).reuse(reuse).definition(definition))
+    }
+
+    /// Returns the logs of those that have completed.
+    pub(super) fn logs(&self) -> &CompletedLogs {
+        &self.logs
     }
 
     /// Returns the children as the log has them.

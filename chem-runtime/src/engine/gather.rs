@@ -1,5 +1,7 @@
 //! Gathers what the children that work on shards computed for one step.
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::child_runs::ChildRuns;
 use super::children::{Child, died_at};
 use super::deaths;
@@ -8,7 +10,7 @@ use crate::artifact::TableRoot;
 use crate::event::{EventAddress, FlowEvent, FlowEventKind, FlowId, StepFinished};
 use crate::fingerprint::ArtifactHash;
 use crate::flow::{FlowDefinition, FlowInstance, FlowStatus, FlowStep, OutputAddress, StepStatus, rows_port};
-use crate::step::{EarlierRows, KnownShard, REJECTS, ShardResult, ShardResults, StepError};
+use crate::step::{EarlierRows, KnownShard, MAIN_OUTPUT, REJECTS, ShardResult, ShardResults, ShardTables, StepError};
 
 /// What the children computed for a step, and those in which it failed.
 #[derive(Default)]
@@ -16,22 +18,48 @@ struct Gathered {
     shards: Vec<ShardResult>,
     /// The numbers of the rows, and the state, of each child in which the step failed.
     failures: Vec<(String, FlowInstance)>,
+    /// The tables of the children whose rows the step takes, if they are known.
+    parts: ShardTables,
+    /// Whether the step takes the table that was cut.
+    takes_cut: bool,
+}
+
+impl Gathered {
+    /// Returns the number of rows that a child gave to the step, and the offsets of their columns that locate rows, if they are
+    /// known to be rows that the step takes.
+    fn known_rows(&self, child: &Child, instance: &FlowInstance, input: ArtifactHash) -> Option<(usize, Vec<i64>)> {
+        let given = instance.steps().first().and_then(|source| source.output(MAIN_OUTPUT));
+        if let (Some(rows), true) = (&child.rows, self.takes_cut && given.is_some_and(|given| given.hash == input)) {
+            return Some((rows.rows.len(), rows.offsets.clone()));
+        }
+        let part = self.parts.get(self.shards.len()).filter(|part| part.table == input)?;
+        Some((part.rows, part.offsets.clone()))
+    }
 }
 
 impl ChildRuns {
-    /// Returns what the children, which have ended, computed for the step called `step`.
+    /// Returns what the children, which have ended, computed for the step called `step`, which takes these `inputs`. `joined` has
+    /// the tables of the run of which it is known that they have the rows of the children.
     ///
     /// # Errors
     /// Fails if the step failed in one of them, or if a log cannot be read.
-    pub(super) fn results_of(&self, step: &str) -> Result<ShardResults, StepError> {
+    pub(super) fn results_of(
+        &self,
+        step: &str,
+        inputs: &BTreeMap<String, ArtifactHash>,
+        joined: &HashMap<ArtifactHash, ShardTables>,
+    ) -> Result<ShardResults, StepError> {
         let Some(flows) = self.shards() else { return Ok(ShardResults::default()) };
-        let (mut gathered, mut failed) = (Gathered::default(), 0);
+        let rows = flows.port_of(step).and_then(|(port, _)| inputs.get(port));
+        let parts = rows.and_then(|rows| joined.get(rows)).cloned().unwrap_or_default();
+        let takes_cut = rows == Some(&flows.cut());
+        let (mut gathered, mut failed) = (Gathered { parts, takes_cut, ..Gathered::default() }, 0);
         for index in 0..flows.count() {
             let before = gathered.failures.len();
             self.gather(flows, step, &self.recorded().at(index)?, &mut gathered)?;
             failed += usize::from(gathered.failures.len() > before);
         }
-        let Gathered { shards, failures } = gathered;
+        let Gathered { shards, failures, .. } = gathered;
         // A part that was not worked on any more says nothing of why.
         let says_why = |(_, instance): &&(String, FlowInstance)| instance.status() == FlowStatus::Failed;
         match failures.iter().find(says_why).or(failures.first()) {
@@ -42,41 +70,44 @@ impl ChildRuns {
 
     /// Adds what a child computed or, if it was cut, its parts.
     fn gather(&self, flows: &ShardFlows, step: &str, child: &Child, gathered: &mut Gathered) -> Result<(), StepError> {
-        let (instance, events) = self.recorded().read(child)?;
-        if let Some(parts) = self.recorded().parts(child, &instance) {
+        let log = self.logs().get(child.flow_id, || self.recorded().read(child))?;
+        let (instance, events) = log.as_ref();
+        if let Some(parts) = self.recorded().parts(child, instance) {
             return parts.iter().try_for_each(|part| self.gather(flows, step, part, gathered));
         }
         let rows = child.rows.as_ref();
         let state = instance.step(step).filter(|state| state.status == StepStatus::FinishedOk);
         let Some(started) = state.and_then(|state| state.started.clone()) else {
-            match rows.zip(died_at(&instance)) {
+            match rows.zip(died_at(instance)) {
                 Some((rows, (index, died))) if rows.rows.len() == 1 => {
                     let definition = flows.definition(rows)?;
-                    let apart = self.set_apart_at(&definition, &instance, step)?;
+                    let apart = self.set_apart_at(&definition, instance, step)?;
                     let died = deaths::died_at(&died.id, died.deaths);
                     let is_there = definition.steps().get(index).is_some_and(|it| it.step().id().as_str() == step);
                     let reason = if is_there { died } else { format!("set apart by an earlier step: {died}") };
                     let known = KnownShard::SetApart { run: Some(child.flow_id), reason };
-                    gathered.shards.push(ShardResult { rows: apart, known });
+                    gathered.shards.push(ShardResult::new(apart, known));
                 }
-                _ => gathered.failures.push((rows.map(numbers).unwrap_or_default(), instance)),
+                _ => gathered.failures.push((rows.map(numbers).unwrap_or_default(), instance.clone())),
             }
             return Ok(());
         };
         let (port, is_first) = flows.port_of(step).unwrap_or_default();
         let input = started.inputs.get(port).copied();
-        let count = match input {
+        let (found, offsets) = input.and_then(|input| gathered.known_rows(child, instance, input)).unzip();
+        let count = match (found, input) {
+            (Some(found), _) => found,
             _ if is_first => rows.map_or(0, |rows| rows.rows.len()),
-            Some(input) => self.rows_of(input)?,
-            None => 0,
+            (None, Some(input)) => self.rows_of(input)?,
+            (None, None) => 0,
         };
-        let finished = self.finished(instance.flow_id(), &events, started.step_index)?;
+        let finished = self.finished(instance.flow_id(), events, started.step_index)?;
         let earlier = input.zip(finished).and_then(|(input, (source, finished))| {
             let outcomes = finished.rows?.outcomes?;
             Some(EarlierRows { source, input, outputs: finished.outputs, outcomes })
         });
         let known = earlier.map_or(KnownShard::Nothing, KnownShard::Result);
-        gathered.shards.push(ShardResult { rows: count, known });
+        gathered.shards.push(ShardResult { rows: count, known, offsets });
         Ok(())
     }
 

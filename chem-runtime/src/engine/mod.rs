@@ -14,6 +14,7 @@ mod child_logs;
 mod child_runs;
 mod children;
 mod clock;
+mod completed_logs;
 mod deaths;
 mod development;
 mod earlier_rows;
@@ -49,6 +50,7 @@ pub use builder::{FlowEngineBuilder, HasSteps, NoSteps};
 pub(crate) use children::{RecordedChildren, child_id, part_id};
 pub use clock::Clock;
 use clock::SystemClock;
+use completed_logs::CompletedLogs;
 pub(crate) use deaths::DIED;
 pub(crate) use development::is_on as is_development;
 pub(crate) use earlier_rows::earlier_rows;
@@ -134,6 +136,8 @@ pub struct FlowEngine {
     runs_ahead: bool,
     /// Sessions of unfinished runs, kept between calls so that `next` does not load the log again.
     sessions: Mutex<HashMap<FlowId, Session>>,
+    /// The logs of the completed children whose results were gathered last.
+    completed_logs: Mutex<Arc<CompletedLogs>>,
 }
 
 impl FlowEngine {
@@ -208,6 +212,7 @@ impl FlowEngine {
             workers: builder.workers,
             runs_ahead: builder.runs_ahead,
             sessions: Mutex::default(),
+            completed_logs: Mutex::default(),
         }
     }
 

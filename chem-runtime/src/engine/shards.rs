@@ -18,6 +18,8 @@ pub(crate) struct ShardFlows {
     group: ShardGroup,
     /// The kind of the table that is cut.
     kind: String,
+    /// Its artifact.
+    cut: ArtifactHash,
     shards: Vec<TableShard>,
     /// The outputs that all shards take as a whole.
     whole: Vec<(OutputAddress, ArtifactHash)>,
@@ -54,7 +56,12 @@ impl ShardFlows {
         });
         let whole = whole.collect::<Result<_, _>>()?;
         let (definition, kind) = (definition.clone(), artifact.kind().to_owned());
-        Ok(Some((Self { definition, group, kind, shards, whole }, started)))
+        Ok(Some((Self { definition, group, kind, cut: hash, shards, whole }, started)))
+    }
+
+    /// Returns the artifact that is cut.
+    pub(super) fn cut(&self) -> ArtifactHash {
+        self.cut
     }
 
     /// Returns the number of shards.

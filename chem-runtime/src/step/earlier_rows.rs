@@ -1,5 +1,7 @@
 //! Results of a row step on other rows: an earlier one, and those of its shards. And what a row step leaves to later runs.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
@@ -35,6 +37,29 @@ pub(crate) struct ShardResult {
     pub(crate) rows: usize,
     /// What is known about them.
     pub(crate) known: KnownShard,
+    /// How much greater the values of each column that locates rows are in the input than in the shard; `None` if the rows of
+    /// the input have yet to be compared with those of the shard.
+    pub(crate) offsets: Option<Vec<i64>>,
+}
+
+impl ShardResult {
+    pub(crate) fn new(rows: usize, known: KnownShard) -> Self {
+        Self { rows, known, offsets: None }
+    }
+}
+
+/// A table of which it is known that it has the rows of tables that shards put out, in their order.
+pub(crate) type ShardTables = Vec<ShardTable>;
+
+/// The rows of one of the tables that were joined.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ShardTable {
+    /// The table that the shard put out.
+    pub(crate) table: ArtifactHash,
+    /// The number of its rows.
+    pub(crate) rows: usize,
+    /// How much greater the values of each column that locates rows are in the table that has the rows of all shards.
+    pub(crate) offsets: Vec<i64>,
 }
 
 /// What is known about the rows of a shard.
@@ -71,18 +96,18 @@ impl ShardResults {
     pub(crate) fn without(rows: usize, set_apart: &[RowSetApart]) -> Self {
         let (mut shards, mut next) = (Vec::new(), 0);
         for RowSetApart { reason, row, run } in set_apart {
-            shards.push(ShardResult { rows: row.saturating_sub(next + 1), known: KnownShard::Nothing });
-            shards.push(ShardResult { rows: 1, known: KnownShard::SetApart { run: *run, reason: reason.clone() } });
+            shards.push(ShardResult::new(row.saturating_sub(next + 1), KnownShard::Nothing));
+            shards.push(ShardResult::new(1, KnownShard::SetApart { run: *run, reason: reason.clone() }));
             next = *row;
         }
-        shards.push(ShardResult { rows: rows.saturating_sub(next), known: KnownShard::Nothing });
+        shards.push(ShardResult::new(rows.saturating_sub(next), KnownShard::Nothing));
         Self { shards }
     }
 
     /// Returns the rows that are set apart, in their order.
     pub(crate) fn set_apart(&self) -> Vec<RowSetApart> {
         let (mut found, mut before) = (Vec::new(), 0);
-        for ShardResult { rows, known } in &self.shards {
+        for ShardResult { rows, known, .. } in &self.shards {
             if let KnownShard::SetApart { run, reason } = known {
                 let one = |row| RowSetApart { reason: reason.clone(), row, run: *run };
                 found.extend((before + 1..=before + rows).map(one));
@@ -102,6 +127,8 @@ pub(crate) struct RowsRecord {
     pub(crate) taken_over: Option<TakenOver>,
     /// Whether no row was set apart. A result that lacks rows is not reused.
     pub(crate) is_whole: bool,
+    /// For each output whose rows are those of the shards, by its name, where they are from.
+    pub(crate) joined: BTreeMap<&'static str, ShardTables>,
 }
 
 #[cfg(test)]

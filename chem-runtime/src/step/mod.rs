@@ -72,7 +72,9 @@ pub use definition::{PlannedStep, StepDefinition, StepOutput, StepRunResult, Ste
 pub use depictor::Depictor;
 pub use descent::{Descent, DroppedRow, Explanation, Grouping, HowJoined, Joined, OfEqual, ReadSecond};
 pub use doc::StepDoc;
-pub(crate) use earlier_rows::{EarlierRows, KnownShard, RowSetApart, RowsRecord, SET_APART, ShardResult, ShardResults};
+pub(crate) use earlier_rows::{
+    EarlierRows, KnownShard, RowSetApart, RowsRecord, SET_APART, ShardResult, ShardResults, ShardTables,
+};
 pub use error::{IntoStepError, StepError};
 pub use expression::{Computation, Condition, Expression, ExpressionError, Verdict};
 pub use file::{FileWritten, InputFile, OutputFile};

@@ -15,7 +15,7 @@ use super::error::StepError;
 use super::keeper::Reached;
 use crate::artifact::{
     Artifact, ArtifactError, ArtifactSource, ChunkRef, Column, Handed, OpenChunk, Packed, Packer, RowTexts, Table,
-    TableBuilder,
+    TableBuilder, TableRoot,
 };
 use crate::event::StepProgress;
 
@@ -169,6 +169,32 @@ impl<'a> Outlets<'a> {
         }
         if let Some(all) = &mut outlet.rows {
             all.append(&rows)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the rows of a stored table. Chunks that end where those of the output do are kept as they are, and the others are read
+    /// with `texts`, which is given the index of each. The next step reads all rows from the store.
+    ///
+    /// # Errors
+    /// Fails like [`push`](Self::push) and like `texts`.
+    pub(crate) fn append_stored(
+        &mut self,
+        index: usize,
+        root: &TableRoot,
+        mut texts: impl FnMut(usize) -> Result<RowTexts, ArtifactError>,
+    ) -> Result<(), StepError> {
+        let Some(outlet) = self.outlets.get_mut(index) else { return Ok(()) };
+        outlet.columns.get_or_insert_with(|| root.columns.clone());
+        outlet.rows = None;
+        // The last chunk ends with the table.
+        let last = root.chunks.len().saturating_sub(1);
+        for (at, chunk) in root.chunks.iter().enumerate() {
+            if at < last && outlet.packer.is_between_chunks() {
+                outlet.packer.push_stored(chunk.clone());
+            } else {
+                outlet.packer.push(&texts(at)?)?;
+            }
         }
         Ok(())
     }

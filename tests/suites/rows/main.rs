@@ -3,10 +3,11 @@
 //!
 //! Every such step type of the program runs here on made-up rows: as a whole, shuffled, in other pieces, and one by one. A step
 //! type without an example fails the test, so that none is forgotten. `broken` has steps that break the promise; `edits` changes the rows between
-//! runs, of which the later takes over what it can; `shards` runs the steps in shards.
+//! runs, of which the later takes over what it can; `shards` and `shard_inputs` run the steps in shards.
 
 mod broken;
 mod edits;
+mod shard_inputs;
 mod shards;
 
 use std::collections::HashMap;

@@ -28,23 +28,23 @@ use super::{examples, input};
 
 /// A row step of a chain.
 #[derive(Debug, Clone)]
-struct Link {
-    uses: &'static str,
-    params: Value,
+pub(super) struct Link {
+    pub(super) uses: &'static str,
+    pub(super) params: Value,
     /// The output that it takes, as `step` or `step.output`.
-    from: String,
+    pub(super) from: String,
 }
 
 /// What the log says of a run, without the source.
 #[derive(Debug, PartialEq)]
-struct Ran {
-    fingerprint: Option<Fingerprint>,
+pub(super) struct Ran {
+    pub(super) fingerprint: Option<Fingerprint>,
     /// The hash of each output of each step, and that of what came out for each row.
-    outputs: Vec<String>,
+    pub(super) outputs: Vec<String>,
     signals: Vec<Value>,
 }
 
-fn definition(rows: &Dataset, links: &[Link], shards: Option<usize>) -> FlowDefinition {
+pub(super) fn definition(rows: &Dataset, links: &[Link], shards: Option<usize>) -> FlowDefinition {
     let registry = Registry::linked().unwrap();
     let given: Box<dyn StepDefinition> = Box::new(Given(StepId::new("given").unwrap(), rows.clone()));
     let linked = links.iter().enumerate().map(|(index, Link { uses, params, from })| {
@@ -61,11 +61,11 @@ fn definition(rows: &Dataset, links: &[Link], shards: Option<usize>) -> FlowDefi
 }
 
 /// Runs a flow, with workers besides the run itself.
-fn run(store: &Arc<dyn EventStore>, definition: &FlowDefinition, workers: usize) -> (Ran, FlowId) {
+pub(super) fn run(store: &Arc<dyn EventStore>, definition: &FlowDefinition, workers: usize) -> (Ran, FlowId) {
     run_reusing(store, definition, workers, &ReusePolicy::never())
 }
 
-fn run_reusing(
+pub(super) fn run_reusing(
     store: &Arc<dyn EventStore>,
     definition: &FlowDefinition,
     workers: usize,
@@ -109,7 +109,7 @@ fn run_reusing(
 }
 
 /// Returns how many children the run has, each of which was claimed once and has completed.
-fn children(store: &Arc<dyn EventStore>, parent: FlowId) -> usize {
+pub(super) fn children(store: &Arc<dyn EventStore>, parent: FlowId) -> usize {
     let runs = store.find_runs(&RunFilter::default(), None, 10_000).unwrap();
     let children = runs.iter().filter(|run| run.child_of().is_some_and(|child| child.parent == parent));
     let check = |child: &&FlowSummary| {
@@ -119,7 +119,7 @@ fn children(store: &Arc<dyn EventStore>, parent: FlowId) -> usize {
     children.inspect(check).count()
 }
 
-fn in_memory() -> Arc<dyn EventStore> {
+pub(super) fn in_memory() -> Arc<dyn EventStore> {
     Arc::new(InMemoryEventStore::new())
 }
 

@@ -65,7 +65,7 @@ impl Column {
     }
 
     /// Returns whether chunks store the differences of the values.
-    pub(super) fn locates_rows(&self) -> bool {
+    pub(crate) fn locates_rows(&self) -> bool {
         self.location && self.ty == ColumnType::Integer
     }
 

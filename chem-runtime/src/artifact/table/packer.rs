@@ -132,12 +132,13 @@ pub(crate) struct Packer {
     rows: usize,
 }
 
-/// A chunk before it is hashed.
+/// A chunk that is finished.
 #[derive(Debug)]
-struct Finished {
-    text: String,
-    rows: usize,
-    starts: Vec<Option<i64>>,
+enum Finished {
+    /// Not hashed yet.
+    New { text: String, rows: usize, starts: Vec<Option<i64>> },
+    /// Stored by another step.
+    Stored(ChunkRef),
 }
 
 /// The chunk that is not finished yet, as it is stored.
@@ -197,8 +198,20 @@ impl Packer {
         self.located_length = 0;
         self.finished_length += text.len();
         let starts = self.locations.iter_mut().map(Location::restart).collect();
-        self.finished.push(Finished { text, rows: std::mem::take(&mut self.open_rows), starts });
+        self.finished.push(Finished::New { text, rows: std::mem::take(&mut self.open_rows), starts });
         Ok(())
+    }
+
+    /// Returns whether the next row begins a chunk.
+    pub(crate) fn is_between_chunks(&self) -> bool {
+        self.open_rows == 0
+    }
+
+    /// Adds a chunk that is stored, and that ends where it would if its rows were added: after a row by which a chunk ends. The
+    /// next row must begin a chunk.
+    pub(crate) fn push_stored(&mut self, chunk: ChunkRef) {
+        self.rows += chunk.rows;
+        self.finished.push(Finished::Stored(chunk));
     }
 
     /// Returns the number of rows so far.
@@ -225,13 +238,16 @@ impl Packer {
     pub(crate) fn take(&mut self) -> (Vec<ChunkRef>, Vec<Artifact>) {
         let finished = std::mem::take(&mut self.finished);
         self.finished_length = 0;
-        let part = |Finished { text, rows, starts }| {
-            let chunk = Artifact::from_canonical(ROWS, text);
-            (ChunkRef { hash: chunk.hash(), rows, starts }, chunk)
+        let part = |finished| match finished {
+            Finished::New { text, rows, starts } => {
+                let chunk = Artifact::from_canonical(ROWS, text);
+                (ChunkRef { hash: chunk.hash(), rows, starts }, Some(chunk))
+            }
+            Finished::Stored(chunk) => (chunk, None),
         };
-        let (refs, chunks): (Vec<ChunkRef>, Vec<Artifact>) = finished.into_par_iter().map(part).unzip();
+        let (refs, chunks): (Vec<ChunkRef>, Vec<Option<Artifact>>) = finished.into_par_iter().map(part).unzip();
         self.taken.extend(refs.iter().cloned());
-        (refs, chunks)
+        (refs, chunks.into_iter().flatten().collect())
     }
 
     /// Returns the root of the table with `columns`, as an artifact of `kind`, and the chunks that were not taken.

@@ -43,12 +43,22 @@ impl TableRoot {
         serde_json::from_str(artifact.payload_text()).map_err(|error| artifact.malformed(error))
     }
 
+    /// Returns the table whose columns that locate rows have values that are greater by `offsets`, one for each of them.
+    pub(crate) fn shifted(mut self, offsets: &[i64]) -> Self {
+        for chunk in &mut self.chunks {
+            for (start, offset) in chunk.starts.iter_mut().zip(offsets) {
+                *start = start.map(|start| start.wrapping_add(*offset));
+            }
+        }
+        self
+    }
+
     /// Reads a chunk of this table as a table.
     ///
     /// # Errors
     /// Fails if the source fails, and with [`ArtifactError::Malformed`] if the artifact is not a chunk with these columns
     /// and this number of rows.
-    pub(super) fn read_chunk(&self, chunk: &ChunkRef, source: &dyn ArtifactSource) -> Result<Table, ArtifactError> {
+    pub(crate) fn read_chunk(&self, chunk: &ChunkRef, source: &dyn ArtifactSource) -> Result<Table, ArtifactError> {
         let artifact = source.artifact(chunk.hash)?;
         let malformed = |reason: String| artifact.malformed(reason);
         let mut builder = TableBuilder::new(location::stored(&self.columns));

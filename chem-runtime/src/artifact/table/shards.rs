@@ -21,6 +21,8 @@ pub(crate) struct TableShard {
     pub(crate) part: Option<Range<usize>>,
     /// The indices of the rows in the table.
     pub(crate) rows: Range<usize>,
+    /// How much greater the values of each column that locates rows are in the table.
+    pub(crate) offsets: Vec<i64>,
 }
 
 impl TableRoot {
@@ -37,10 +39,11 @@ impl TableRoot {
             if count == 0 {
                 return;
             }
-            let root = TableRoot { columns: self.columns.clone(), rows: count, chunks: begun_anew(chunks, &kept) };
+            let (chunks, offsets) = begun_anew(chunks, &kept);
+            let root = TableRoot { columns: self.columns.clone(), rows: count, chunks };
             let parts = if root.chunks.len() == 1 { count.div_ceil(rows.saturating_mul(2).max(1)) } else { 1 };
             if parts == 1 {
-                shards.push(TableShard { root, part: None, rows: before..before + count });
+                shards.push(TableShard { root, part: None, rows: before..before + count, offsets });
             } else {
                 // Few of the chunks that are cut have a number of rows that `rows` divides.
                 let parts = count.div_ceil(rows.max(1));
@@ -48,7 +51,7 @@ impl TableRoot {
                 shards.extend((0..parts).map(|part| {
                     let part = border(part)..border(part + 1);
                     let rows = before + part.start..before + part.end;
-                    TableShard { root: root.clone(), part: Some(part), rows }
+                    TableShard { root: root.clone(), part: Some(part), rows, offsets: offsets.clone() }
                 }));
             }
             before += count;
@@ -79,15 +82,17 @@ fn may_end(chunk: &ChunkRef, rows: usize) -> bool {
 }
 
 /// Returns the chunks with the values of columns that locate rows counted from the first in them, except for those that are
-/// `kept`.
-fn begun_anew(mut chunks: Vec<ChunkRef>, kept: &[bool]) -> Vec<ChunkRef> {
+/// `kept`, and for each of these columns how much greater its values were.
+fn begun_anew(mut chunks: Vec<ChunkRef>, kept: &[bool]) -> (Vec<ChunkRef>, Vec<i64>) {
+    let mut offsets = vec![0; kept.len()];
     for (column, _) in kept.iter().enumerate().filter(|(_, kept)| !**kept) {
         let Some(first) = chunks.iter().find_map(|chunk| chunk.starts.get(column).copied().flatten()) else { continue };
+        offsets[column] = first;
         for start in chunks.iter_mut().filter_map(|chunk| chunk.starts.get_mut(column)) {
             *start = start.map(|start| start.wrapping_sub(first));
         }
     }
-    chunks
+    (chunks, offsets)
 }
 
 impl TableShard {
@@ -119,6 +124,7 @@ impl TableShard {
             root: TableRoot { columns: self.root.columns.clone(), rows: count, chunks },
             part: Some(part).filter(|part| *part != (0..count)),
             rows: self.rows.start + rows.start..self.rows.start + rows.end,
+            offsets: self.offsets.clone(),
         }
     }
 

@@ -213,6 +213,9 @@ impl Session {
         for StepOutput { name, packed, handed } in outputs {
             let (kind, hash) = (packed.root.kind().to_owned(), packed.root.hash());
             finished.outputs.push(OutputRef { name: name.to_owned(), kind, hash });
+            if let Some(joined) = rows.and_then(|rows| rows.joined.get(name)) {
+                self.joined.insert(hash, joined.clone());
+            }
             artifacts.extend(packed.parts);
             artifacts.push(packed.root);
             let address = OutputAddress { step: index, output: name.to_owned() };

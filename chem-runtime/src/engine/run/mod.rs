@@ -16,9 +16,10 @@ use super::clock::{after, wait_until};
 use super::{CoreEngineError, EarlierResults, FlowEngine};
 use crate::artifact::{Artifact, Handed};
 use crate::event::{FlowCompleted, FlowEventKind, FlowId, FlowInitialized, Usage};
-use crate::fingerprint::CacheKey;
+use crate::fingerprint::{ArtifactHash, CacheKey};
 use crate::flow::{Decision, FlowInstance, FlowStep, OutputAddress, decide, evolve_own, flow_fingerprint};
-use crate::step::{Files, Inputs, StepId};
+use crate::step::shard_step::SHARD_STEP;
+use crate::step::{Files, Inputs, ShardTables, StepId};
 use crate::store::{EventStore, Holder, Lease, NewEvent};
 
 /// How far to drive a run.
@@ -48,6 +49,8 @@ pub(super) struct Session {
     history: Vec<Artifact>,
     /// The typed values that later steps take.
     handed: HashMap<OutputAddress, Handed>,
+    /// The tables of which it is known that they have the rows of tables of the children, in their order.
+    joined: HashMap<ArtifactHash, ShardTables>,
     /// What the step that has just run took, until its event is held.
     usage: Option<Usage>,
     files: Arc<Files>,
@@ -88,8 +91,8 @@ impl Session {
         let (held, unsettled, ready, history) = (Vec::new(), HashSet::new(), None, Vec::new());
         let files = Arc::new(engine.place.files().beside_log(&store.files()).heeding(&engine.cancel));
         let (handed, earlier) = (HashMap::new(), EarlierResults::default());
-        let usage = None;
-        Self { flow_id, store, instance, held, log, unsettled, earlier, ready, history, handed, usage, files }
+        let (joined, usage) = (HashMap::new(), None);
+        Self { joined, flow_id, store, instance, held, log, unsettled, earlier, ready, history, handed, usage, files }
     }
 
     /// Whether this session may append: not to a run that has ended or that another process has begun.
@@ -164,10 +167,11 @@ impl Session {
                         continue;
                     }
                     if !self.reuse(engine, index)? {
-                        if engine.runs_ahead && runs_ahead(&engine.definition.steps()[index]) {
-                            self.log.append_behind(std::mem::take(&mut self.held))?;
-                        } else {
+                        let planned = &engine.definition.steps()[index];
+                        if !engine.runs_ahead || !runs_ahead(planned) {
                             self.flush()?;
+                        } else if !is_immediate(planned) {
+                            self.log.append_behind(std::mem::take(&mut self.held))?;
                         }
                         self.execute(engine, index, resumed)?;
                     }
@@ -252,6 +256,11 @@ impl Session {
 fn runs_ahead(planned: &FlowStep) -> bool {
     let step = planned.step();
     step.is_reusable() && !step.has_effects() && planned.policy().shards.is_none()
+}
+
+/// Whether the step works on no rows and takes no time, so that its start need not be in the log before its end.
+fn is_immediate(planned: &FlowStep) -> bool {
+    planned.step().step_type().name == SHARD_STEP
 }
 
 impl FlowEngine {

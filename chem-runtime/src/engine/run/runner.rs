@@ -85,7 +85,9 @@ impl Session {
             Runner::Workers(children) => wait_for_all(children.as_ref(), runner.runs().count(), cancel)?,
             Runner::Own(runs) => engine.run_children(runs, cancel)?,
         }
-        cancel.scope(|| runner.runs().results_of(engine.step_id(index).as_str()))
+        let started = self.instance.steps().get(index).and_then(|step| step.started.as_ref());
+        let inputs = started.map(|started| started.inputs.clone()).unwrap_or_default();
+        cancel.scope(|| runner.runs().results_of(engine.step_id(index).as_str(), &inputs, &self.joined))
     }
 }
 

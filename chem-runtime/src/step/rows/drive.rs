@@ -4,28 +4,25 @@
 //! as a whole.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, Job};
 use super::in_order::in_order;
 use super::input::WholeInput;
 use super::known_rows::{KnownRows, Origin};
-use super::outcomes::Outcomes;
-use super::output::{Counts, Tally, Totals};
+use super::output::Totals;
+use super::sums::{Progress, Sums};
 use super::taken_over::{FoundRows, Known};
 use super::work::{Batches, Carried, RowReturn, RowWork};
 use crate::artifact::{ArtifactError, ArtifactValue as _, Table, TablePiece};
-use crate::fingerprint::canonical_text;
 use crate::step::context::ExecutionContext;
 use crate::step::definition::StepOutput;
 use crate::step::earlier_rows::{EarlierRows, RowsRecord, SET_APART, ShardResults};
 use crate::step::error::StepError;
 use crate::step::outlet::Outlets;
 use crate::step::port::{MAIN_OUTPUT, OutputSpec, REJECTS};
-use crate::step::rejects::Reasons;
 use crate::step::row_columns::RowColumns;
 use crate::step::typed::Step;
 use crate::step::workers::workers;
@@ -51,55 +48,50 @@ impl<R: RowReturn> RowWork<R> {
         let total = self.input.stream.rows();
         let names: &[&'static str] = if R::REJECTS { &[MAIN_OUTPUT, REJECTS] } else { &[MAIN_OUTPUT] };
         let mut outlets = Outlets::new(context, names);
-        let (mut tally, mut outcomes, mut reasons) = (Tally::default(), Outcomes::default(), Reasons::default());
-        for Progress { counts, outcomes: more, reasons: further } in outlets.resume::<Progress>()? {
-            tally.add_all(&counts);
-            outcomes.append(&more);
-            reasons.append(further);
-        }
         let fail_above = self.fail_above.filter(|_| !context.is_partial());
+        let mut sums = Sums::new(outlets.resume::<Progress>()?, fail_above.is_some(), context.keeper().is_some());
         let start = usize::try_from(outlets.position()).unwrap_or(usize::MAX).min(total);
         if let Some(guard) = self.guard.as_ref().filter(|_| start == 0 && !context.is_partial()) {
             let whole = WholeInput::new(&self.input.stream, context.artifacts())?;
             context.cancel().scope(|| guard(&whole))?;
         }
-        let mut known = self.known_rows(reads, context, &mut tally)?;
-        let (mut done, mut same, mut unreported) = (start, start == 0, Progress::default());
-        self.answers(reads, context, &mut known, start, |answer: Answer| {
-            let Answer { rows, same: each_once, output, rejects, counts, outcomes: more } = answer;
-            outlets.put(0, output.table, output.texts)?;
-            if let Some(rejects) = rejects {
-                if fail_above.is_some() {
-                    reasons.add(&rejects.table);
-                    unreported.reasons.add(&rejects.table);
+        let head = self.head(reads, context)?;
+        head.iter().for_each(|head| sums.tally.add_all(&head.counts));
+        let (mut done, mut joined) = (start, BTreeMap::new());
+        if let (Some(shards), Some(head), 0) = (context.shards(), &head, start) {
+            (done, joined) = self.join(context, &shards.shards, head, &mut outlets, &mut sums)?;
+        }
+        let (mut known, mut same) = (self.known_rows(reads, context, head)?, start == 0);
+        // A step without rows left has the columns of its outputs from the answer for none.
+        if done < total || done == start {
+            self.answers(reads, context, &mut known, done, |answer: Answer| {
+                let Answer { rows, same: each_once, output, rejects, counts, outcomes } = answer;
+                outlets.put(0, output.table, output.texts)?;
+                if let Some(rejects) = rejects {
+                    sums.reject(&rejects.table);
+                    outlets.put(1, rejects.table, rejects.texts)?;
                 }
-                outlets.put(1, rejects.table, rejects.texts)?;
-            }
-            same &= each_once;
-            tally.add_all(&counts);
-            outcomes.append(&more);
-            if context.keeper().is_some() {
-                unreported.counts.add_all(&counts);
-                unreported.outcomes.append(&more);
-            }
-            report(context, done, done + rows, total);
-            done += rows;
-            outlets.reached(done as u64, || Ok(canonical_text(&std::mem::take(&mut unreported))?.text))
-        })?;
+                same &= each_once;
+                sums.add(&counts, &outcomes);
+                report(context, done, done + rows, total);
+                done += rows;
+                outlets.reached(done as u64, || sums.progress())
+            })?;
+        }
         if known.missing() > 0 {
             tracing::warn!(step = %context.step_id(), rows = known.missing(), "rows are computed again: their shards have no result for them");
         }
         let set_apart = context.shards().map(ShardResults::set_apart).unwrap_or_default();
         let (taken_over, is_whole) = (known.taken_over(), set_apart.is_empty());
-        context.record_rows(RowsRecord { outcomes: outcomes.pack()?, taken_over, is_whole });
+        context.record_rows(RowsRecord { outcomes: sums.outcomes.pack()?, taken_over, is_whole, joined });
         if !is_whole {
             context.signal(SET_APART, &set_apart)?;
         }
         if let Some((name, data)) = &self.signal {
             let totals = Totals { input: total, output: outlets.rows(0), rejected: outlets.rows(1) };
-            context.signal(name, &data(&tally, &totals))?;
+            context.signal(name, &data(&sums.tally, &totals))?;
         }
-        if let Some((share, what)) = fail_above {
+        if let Some(((share, what), reasons)) = fail_above.zip(sums.reasons) {
             reasons.check_share(total, Some(share), what)?;
         }
         outlets.finish(|index, rows| match index {
@@ -115,31 +107,32 @@ impl<R: RowReturn> RowWork<R> {
         })
     }
 
-    /// Returns the results from which rows are taken over. Counts what the step lists for no rows.
+    /// Returns the answer for no rows, which has what the step lists and its columns; `None` if there are no results from which
+    /// rows are taken over.
+    fn head(&self, reads: &RowColumns, context: &ExecutionContext<'_>) -> Result<Option<Answer>, StepError> {
+        if context.shards().is_none() && context.earlier_rows().is_none() {
+            return Ok(None);
+        }
+        let table = Arc::new(self.input.stream.head()?);
+        self.answer(reads, context, Job { table, rows: 0..0, before: 0, origin: Origin::Work }).map(Some)
+    }
+
+    /// Returns the results from which rows are taken over. `head` is the answer for no rows.
     fn known_rows<'a>(
         &'a self,
         reads: &'a RowColumns,
         context: &'a ExecutionContext<'_>,
-        tally: &mut Tally,
+        head: Option<Answer>,
     ) -> Result<KnownRows<'a>, StepError> {
-        if context.shards().is_none() && context.earlier_rows().is_none() {
-            return Ok(KnownRows::none());
-        }
-        let head = Arc::new(self.input.stream.head()?);
-        let none = self.answer(reads, context, Job { table: head, rows: 0..0, before: 0, origin: Origin::Work })?;
-        tally.add_all(&none.counts);
+        let Some(head) = head else { return Ok(KnownRows::none()) };
         let columns = self.input.stream.columns();
         let carried = if self.rejects == Carried::Row { columns.len() } else { 0 };
-        let rejects = none.rejects.map(|rejects| rejects.table.columns().get(carried..).unwrap_or_default().to_vec());
+        let rejects = head.rejects.map(|rejects| rejects.table.columns().get(carried..).unwrap_or_default().to_vec());
         let of_apart = rejects.clone();
         let read = move |earlier: &EarlierRows, found: &FoundRows| {
             let (artifacts, rejects) = (context.artifacts(), rejects.as_deref());
             match Known::read(earlier, columns, reads, &self.layout, rejects, artifacts, found) {
-                Err(
-                    error @ (ArtifactError::Missing { .. }
-                    | ArtifactError::Corrupt { .. }
-                    | ArtifactError::Malformed { .. }),
-                ) => {
+                Err(error) if is_unreadable(&error) => {
                     tracing::warn!(step = %context.step_id(), %error, "no rows are taken over from an earlier result");
                     Ok(None)
                 }
@@ -215,18 +208,14 @@ impl<R: RowReturn> RowWork<R> {
     }
 }
 
-/// What a step has counted since it reported last, and the outcomes of the rows.
-#[derive(Default, Serialize, Deserialize)]
-struct Progress {
-    counts: Counts,
-    outcomes: Outcomes,
-    /// The reasons of the rejects, if their share matters.
-    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
-    reasons: Reasons,
+/// Returns whether an artifact is not there or not what it should be, so that rows are worked on in its place.
+pub(super) fn is_unreadable(error: &ArtifactError) -> bool {
+    use ArtifactError::{Corrupt, Malformed, Missing};
+    matches!(error, Missing { .. } | Corrupt { .. } | Malformed { .. })
 }
 
 /// Reports progress about every 256 rows, and at the end.
-fn report(context: &ExecutionContext<'_>, before: usize, after: usize, total: usize) {
+pub(super) fn report(context: &ExecutionContext<'_>, before: usize, after: usize, total: usize) {
     if total > 0 && (after == total || before / REPORT_ROWS < after / REPORT_ROWS) {
         context.progress(after as u64, Some(total as u64));
     }

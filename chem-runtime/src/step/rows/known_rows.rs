@@ -193,7 +193,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::artifact::{Artifact, ArtifactValue as _, Column, ColumnType, Table, Values};
+    use crate::artifact::{Artifact, ArtifactValue as _, Column, ColumnType, Table, TableRoot, Values};
     use crate::event::{EventAddress, FlowId, OutputRef};
     use crate::fingerprint::ArtifactHash;
     use crate::step::earlier_rows::ShardResult;
@@ -213,8 +213,8 @@ mod tests {
 
     /// Rejects multiples of five, drops other multiples of three, doubles even numbers, and computes the square. `reached` gets
     /// the numbers on which it works.
-    fn work(rows: &[i64], reached: Arc<Mutex<Vec<i64>>>) -> RowWork<WithRejects<Table>> {
-        let work = Rows::from(Arc::new(table(rows))).each(move |batch, tally| {
+    fn work(rows: &Table, reached: Arc<Mutex<Vec<i64>>>) -> RowWork<WithRejects<Table>> {
+        let work = Rows::from(Arc::new(rows.clone())).each(move |batch, tally| {
             let numbers: Vec<i64> = batch.integers("n")?.flatten().collect();
             reached.lock().unwrap().extend(&numbers);
             let (mut from, mut refused) = (Vec::new(), Vec::new());
@@ -242,7 +242,7 @@ mod tests {
         reached: Vec<i64>,
     }
 
-    fn run(rows: &[i64], shards: Option<&ShardResults>, shelf: &Shelf) -> Ran {
+    fn run(rows: &Table, shards: Option<&ShardResults>, shelf: &Shelf) -> Ran {
         let (id, inputs, files) = (StepId::new("it").unwrap(), Inputs::default(), Files::relative_to("."));
         let (cancel, reached) = (CancelToken::default(), Arc::<Mutex<Vec<i64>>>::default());
         let context = ExecutionContext::new(&id, &inputs, shelf, &files, &cancel, &Silent).gathering(shards);
@@ -255,9 +255,9 @@ mod tests {
     }
 
     /// Returns the result of a shard with these rows.
-    fn result(rows: &[i64], shelf: &mut Shelf) -> EarlierRows {
+    fn result(rows: &Table, shelf: &mut Shelf) -> EarlierRows {
         let ran = run(rows, None, shelf);
-        let input = table(rows).pack().unwrap();
+        let input = rows.pack().unwrap();
         let mut put = |artifact: Artifact| {
             let hash = artifact.hash();
             shelf.insert(hash, artifact);
@@ -288,14 +288,14 @@ mod tests {
         let mut changed = rows[6_000..7_000].to_vec();
         changed[400..403].copy_from_slice(&[10_001, 10_002, 10_003]);
         for shard in [&rows[..5_000], &backwards, &changed] {
-            let known = KnownShard::Result(result(shard, &mut shelf));
-            shards.shards.push(ShardResult { rows: shard.len(), known });
+            let known = KnownShard::Result(result(&table(shard), &mut shelf));
+            shards.shards.push(ShardResult::new(shard.len(), known));
         }
-        shards.shards.push(ShardResult { rows: 500, known: KnownShard::Nothing });
-        let known = KnownShard::Result(result(&rows[7_500..8_500], &mut shelf));
-        shards.shards.push(ShardResult { rows: 1_000, known });
-        let whole = run(&rows, None, &shelf);
-        let gathered = run(&rows, Some(&shards), &shelf);
+        shards.shards.push(ShardResult::new(500, KnownShard::Nothing));
+        let known = KnownShard::Result(result(&table(&rows[7_500..8_500]), &mut shelf));
+        shards.shards.push(ShardResult::new(1_000, known));
+        let whole = run(&table(&rows), None, &shelf);
+        let gathered = run(&table(&rows), Some(&shards), &shelf);
         let mut reached = gathered.reached;
         reached.sort_unstable();
         let mut expected = [&rows[6_400..6_403], &rows[7_000..7_500], &rows[8_500..]].concat();
@@ -306,5 +306,34 @@ mod tests {
         for (one, other) in gathered.outputs.iter().zip(&whole.outputs) {
             assert_eq!(one.packed, other.packed, "{}", one.name);
         }
+    }
+
+    #[test]
+    fn chunks_that_are_within_a_shard_are_neither_read_nor_made_again() {
+        let rows = table(&(0..20_000).map(|n| n * 7 % 20_011).collect::<Vec<_>>());
+        let (mut shelf, mut shards) = (Shelf::new(), ShardResults { shards: Vec::new() });
+        for shard in [rows.slice(0..9_000), rows.slice(9_000..20_000)] {
+            let known = KnownShard::Result(result(&shard, &mut shelf));
+            shards.shards.push(ShardResult { offsets: Some(Vec::new()), ..ShardResult::new(shard.rows(), known) });
+        }
+        let whole = run(&rows, None, &shelf);
+        let chunks = |hash| TableRoot::of(&shelf[&hash]).unwrap().chunks;
+        let mut unread = Vec::new();
+        for shard in &shards.shards {
+            let KnownShard::Result(earlier) = &shard.known else { unreachable!() };
+            unread.extend(chunks(earlier.input));
+            let main = chunks(earlier.outputs[0].hash);
+            // Most outputs begin the same chunks after two.
+            unread.extend(main[3..main.len() - 1].iter().cloned());
+        }
+        assert!(unread.len() > 10);
+        unread.iter().for_each(|chunk| drop(shelf.remove(&chunk.hash)));
+        let gathered = run(&rows, Some(&shards), &shelf);
+        assert!(gathered.reached.is_empty(), "{:?}", gathered.reached);
+        assert_eq!((gathered.signals, gathered.outcomes), (whole.signals, whole.outcomes));
+        for (one, other) in gathered.outputs.iter().zip(&whole.outputs) {
+            assert_eq!(one.packed.root, other.packed.root, "{}", one.name);
+        }
+        assert!(gathered.outputs[0].packed.parts.len() < whole.outputs[0].packed.parts.len());
     }
 }

@@ -35,6 +35,62 @@ pub(super) enum Clash {
     Refused,
 }
 
+/// How much greater the values of columns that locate rows are in an input than in a shard with some of its rows.
+pub(super) struct Offsets<'a> {
+    input: &'a [Column],
+    /// One for each column of the input that locates rows.
+    located: &'a [i64],
+    /// The number of rows of the input before those of the shard.
+    before: usize,
+}
+
+/// The offset of a column of an output, if it locates rows. The outer `None`: its values depend on where the rows are, although
+/// they are content.
+type Offset = Option<Option<i64>>;
+
+impl<'a> Offsets<'a> {
+    pub(super) fn new(input: &'a [Column], located: &'a [i64], before: usize) -> Self {
+        Self { input, located, before }
+    }
+
+    /// Returns the columns of the input.
+    pub(super) fn input(&self) -> &[Column] {
+        self.input
+    }
+
+    /// Returns the offset of a column with the values of the column of the input at `index`.
+    pub(super) fn carried(&self, column: &Column, index: usize) -> Offset {
+        let is_located = self.input.get(index).is_some_and(Column::locates_rows);
+        let before = self.input.iter().take(index).filter(|column| column.locates_rows()).count();
+        let offset = if is_located { *self.located.get(before)? } else { 0 };
+        located(column, offset)
+    }
+
+    /// Returns the offset of a column that the step gives.
+    pub(super) fn own(&self, column: &Column) -> Offset {
+        located(column, 0)
+    }
+
+    /// Returns the offset of a column with the numbers of rows.
+    pub(super) fn number(&self, column: &Column) -> Offset {
+        located(column, i64::try_from(self.before).ok()?)
+    }
+
+    /// Returns the index of the column of the input called `name`.
+    pub(super) fn index_of(&self, name: &str) -> Option<usize> {
+        self.input.iter().position(|column| *column.name == *name)
+    }
+}
+
+fn located(column: &Column, offset: i64) -> Offset {
+    if column.locates_rows() { Some(Some(offset)) } else { (offset == 0).then_some(None) }
+}
+
+/// Returns the offsets of the columns that locate rows; `None` if one of `all` is.
+pub(super) fn offsets(all: impl Iterator<Item = Offset>) -> Option<Vec<i64>> {
+    Some(all.collect::<Option<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
 impl Layout {
     pub(super) fn of(input: &[Column]) -> Self {
         let columns = input.iter().enumerate();
@@ -81,6 +137,17 @@ impl Layout {
         self.computed += 1;
         self.is_input = false;
         Ok(())
+    }
+
+    /// Returns the offsets of the columns of the output that locate rows, from those of the input: see [`Offsets`]. `None` if the
+    /// values of another column depend on where the rows are.
+    pub(super) fn offsets(&self, of: &Offsets<'_>) -> Option<Vec<i64>> {
+        let offset = |(column, source): &(Column, Source)| match source {
+            Source::Input(index) => of.carried(column, *index),
+            Source::Computed(_) => of.own(column),
+            Source::Number => of.number(column),
+        };
+        offsets(self.columns.iter().map(offset))
     }
 
     /// Returns the number of computed columns.

@@ -10,6 +10,7 @@ mod batch;
 mod drive;
 mod in_order;
 mod input;
+mod joined;
 mod known_rows;
 mod layout;
 mod method;
@@ -17,6 +18,7 @@ mod outcomes;
 mod output;
 mod row_index;
 mod set_apart;
+mod sums;
 mod taken_over;
 mod work;
 

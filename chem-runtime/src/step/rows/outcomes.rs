@@ -235,6 +235,16 @@ impl Outcomes {
         (some, counts)
     }
 
+    /// Returns what was counted for all rows.
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for (number, times) in &self.noted.0 {
+            let note = number.checked_sub(1).and_then(|index| self.notes.get(usize::try_from(index).ok()?));
+            note.into_iter().for_each(|note| counts.add_times(note, *times));
+        }
+        counts
+    }
+
     /// Converts the outcomes to an artifact.
     ///
     /// # Errors
