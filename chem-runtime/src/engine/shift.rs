@@ -71,10 +71,8 @@ impl Shift<'_> {
         let total = self.children.count();
         let order = Order::random(total);
         loop {
-            for index in order.iter() {
-                if !self.claim(index) {
-                    continue;
-                }
+            let mut left = order.iter();
+            while let Some(index) = self.take(&mut left) {
                 let result = self.run(index);
                 let mut state = self.state();
                 state.taken.remove(&index);
@@ -120,13 +118,14 @@ impl Shift<'_> {
         }
     }
 
-    /// Takes a child for this job, unless it has ended or another job has it.
-    fn claim(&self, index: usize) -> bool {
-        if self.is_over() {
-            return false;
-        }
+    /// Takes the next child for this job that has not ended and that no other job has; `None` if there is none, or if the work is
+    /// over.
+    fn take(&self, left: &mut impl Iterator<Item = usize>) -> Option<usize> {
         let mut state = self.state();
-        !state.ended.contains(&index) && state.taken.insert(index)
+        // One lock for all children that are passed over: there are many, and many jobs.
+        let index = left.find(|index| !state.ended.contains(index) && !state.taken.contains(index))?;
+        let is_free = !self.is_over_in(&state) && state.taken.insert(index);
+        is_free.then_some(index)
     }
 
     fn run(&self, index: usize) -> Result<(), StepError> {
@@ -155,7 +154,10 @@ impl Shift<'_> {
     }
 
     fn is_over(&self) -> bool {
-        let state = self.state();
+        self.is_over_in(&self.state())
+    }
+
+    fn is_over_in(&self, state: &State) -> bool {
         // Children that other jobs run count, so that no job takes one too many.
         let begun = state.completed.len() + state.failed.len() + state.taken.len();
         state.error.is_some() || self.cancel.is_cancelled() || self.most.is_some_and(|most| begun >= most)
