@@ -48,6 +48,12 @@ pub trait EventLog: Send + Sync {
     /// are returned first.
     fn read_log(&self, cursor: Cursor, limit: usize) -> Result<Followed, PersistenceError>;
 
+    /// Returns whether the events of all runs have an order that every reader agrees on. If not, [`read_log`](Self::read_log)
+    /// refuses.
+    fn is_ordered(&self) -> bool {
+        true
+    }
+
     /// Returns events like [`read_log`](Self::read_log). Blocks up to `wait` if there are none yet.
     fn follow(&self, cursor: Cursor, limit: usize, wait: Duration) -> Result<Followed, PersistenceError> {
         poll(wait, || self.read_log(cursor, limit), |read| !read.events.is_empty())

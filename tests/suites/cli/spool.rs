@@ -42,14 +42,32 @@ fn a_spool_is_used_like_any_store_and_says_what_it_cannot_do() {
     json_of(&place, &[&["show", &id[..18]], &store[..]].concat());
     place.chem(&[&["log", id], &store[..]].concat()).expect(0);
     place.chem(&[&["store", "status"], &store[..]].concat()).expect(0);
-    for unsupported in [&["log", "--follow"][..], &["store", "check", "--deep"], &["store", "repair"]] {
-        let refused = place.chem(&[unsupported, &store[..]].concat()).expect(3).stderr;
-        assert!(refused.contains("chem store merge spool:") && refused.contains("no order"), "{refused}");
-    }
+    let refused = place.chem(&[&["log", "--follow"], &store[..]].concat()).expect(3).stderr;
+    assert!(refused.contains("chem store merge spool:") && refused.contains("no order"), "{refused}");
     for unsupported in [&["seal"][..], &["audit"]] {
         let refused = place.chem(&[unsupported, &store[..]].concat()).stderr;
         assert!(refused.contains("store merge"), "{refused}");
     }
+}
+
+#[test]
+fn a_spool_is_checked_and_repaired_run_by_run() {
+    let place = place();
+    let chem =
+        |arguments: &[&str], status| place.chem(&[arguments, &["--store", "spool:shared"]].concat()).expect(status);
+    chem(&["run", "letters.yaml"], 0);
+    chem(&["run", "letters.yaml"], 0);
+    let sound = chem(&["store", "check", "--deep"], 0).stdout;
+    assert!(sound.contains("2 runs"), "{sound}");
+    chem(&["store", "repair"], 0);
+    let directories = std::fs::read_dir(place.path().join("shared/artifacts")).unwrap();
+    let files = directories.flat_map(|directory| std::fs::read_dir(directory.unwrap().path()).unwrap());
+    let file = files.map(|file| file.unwrap().path()).next().unwrap();
+    std::fs::write(file, "{\"kind\":\"text\"}\nother").unwrap();
+    chem(&["store", "check", "--deep"], 1);
+    let repaired = chem(&["store", "repair"], 0).stdout;
+    assert!(repaired.contains("recomputed artifact"), "{repaired}");
+    chem(&["store", "check", "--deep"], 0);
 }
 
 #[test]

@@ -196,6 +196,10 @@ impl EventLog for SpoolEventStore {
         self.stored(flow_id, position, u64::MAX)?.into_iter().map(StoredEvent::decode).collect()
     }
 
+    fn is_ordered(&self) -> bool {
+        false
+    }
+
     /// Refused: the events of different runs have no order that all readers agree on.
     fn read_log(&self, _: Cursor, _: usize) -> Result<Followed, PersistenceError> {
         let path = self.path().display();

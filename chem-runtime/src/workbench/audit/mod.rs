@@ -1,7 +1,8 @@
 //! `chem store check --deep`: verifies the content of a store.
 //!
 //! Replays every run, which recomputes its hashes; compares every reused result with its source; hashes every artifact. Reads
-//! the log once from its beginning, and keeps the state of each run that has not completed. `describe` formats the findings.
+//! the log once from its beginning, and keeps the state of each run that has not completed; a spool, whose log has no order, is read run by
+//! run. `describe` formats the findings.
 
 mod describe;
 
@@ -117,6 +118,34 @@ enum Progress {
 impl Auditor<'_> {
     /// Replays all runs.
     fn log(&mut self, cancel: &CancelToken) -> Result<(), WorkbenchError> {
+        if self.store.is_ordered() {
+            self.follow(cancel)?;
+        } else {
+            self.each_run(cancel)?;
+        }
+        self.audit.unsound_runs = self.runs.values().filter(|run| matches!(run, Progress::Broken)).count();
+        self.audit.sound_runs = self.runs.len() - self.audit.unsound_runs;
+        Ok(())
+    }
+
+    /// Replays one run after another: no finding depends on the order of the events of different runs.
+    fn each_run(&mut self, cancel: &CancelToken) -> Result<(), WorkbenchError> {
+        for run in self.store.find_run_ids("", usize::MAX)? {
+            heed(cancel)?;
+            match self.store.list(run) {
+                Ok(events) => events.iter().try_for_each(|event| self.event(event))?,
+                Err(error) if error.class() == ErrorClass::Corrupt => {
+                    self.unreadable(&error);
+                    self.runs.insert(run, Progress::Broken);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Replays all runs at once, in the order of the log.
+    fn follow(&mut self, cancel: &CancelToken) -> Result<(), WorkbenchError> {
         let mut cursor = Cursor::START;
         loop {
             heed(cancel)?;
@@ -133,8 +162,6 @@ impl Auditor<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.audit.unsound_runs = self.runs.values().filter(|run| matches!(run, Progress::Broken)).count();
-        self.audit.sound_runs = self.runs.len() - self.audit.unsound_runs;
         Ok(())
     }
 
