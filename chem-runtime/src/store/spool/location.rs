@@ -110,6 +110,10 @@ pub(super) fn open(path: &Path, mode: OpenMode) -> Result<Directory, Persistence
     }
     let is_there = path.exists();
     if is_there && !files.names(&path)?.is_empty() {
+        // Another process may have made the spool since.
+        if files.read(&label)?.is_some() {
+            return open(&path, mode);
+        }
         return Err(unusable(format!(
             "`{shown}` is not a spool: it is a directory with other files; name an empty or a new one with `--store spool:DIR`"
         )));
