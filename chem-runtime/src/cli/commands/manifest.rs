@@ -52,7 +52,7 @@ pub(in crate::cli) fn run(shared: &Shared, args: &ManifestArgs) -> Result<ExitCo
     let manifest = manifest_of_run(initialized).map_err(|error| impossible(error.to_string()))?;
     let yaml = to_yaml(&manifest).map_err(|error| impossible(error.to_string()))?;
     let mut caveats = caveats(initialized, &manifest, &shared.step_types()?);
-    let text = header(flow_id, initialized, &caveats) + &yaml;
+    let text = header(shared, flow_id, initialized, &caveats) + &yaml;
     match (&args.output, shared.format) {
         (None, Format::Human) => output::print(&text)?,
         (None, Format::Json) => output::print_json(&serde_json::to_value(&manifest).map_err(std::io::Error::from)?)?,
@@ -91,7 +91,9 @@ fn of_children(
     let Some(text) = text else {
         let error = format!("the log has no text of `{flow}`, because an earlier release of chem began run {flow_id}");
         let help = Advice::command(CommandName::Show, &[&flow_id])
-            .then(" lists its children, and `chem manifest` prints a manifest for each of them");
+            .then(" lists its children, and ")
+            .then_command(CommandName::Manifest, &[&"ID"])
+            .then(" prints a manifest for each of them");
         return Err(Failure::usage(error).with_help(help));
     };
     match (&args.output, shared.format) {
@@ -152,7 +154,7 @@ fn elsewhere(initialized: &FlowInitialized, path: &Path) -> Option<String> {
 }
 
 /// Returns the comment at the top of the manifest.
-fn header(flow_id: FlowId, initialized: &FlowInitialized, caveats: &[String]) -> String {
+fn header(shared: &Shared, flow_id: FlowId, initialized: &FlowInitialized, caveats: &[String]) -> String {
     let environment = &initialized.environment;
     let mut lines = vec![format!("Repeats run {flow_id}, from its log. It ran with chem {}.", environment.release)];
     if let Some(directory) = &environment.directory {
@@ -160,9 +162,9 @@ fn header(flow_id: FlowId, initialized: &FlowInitialized, caveats: &[String]) ->
     }
     for step in initialized.definition.steps.iter().filter(|step| step.uses == MAP_STEP) {
         let params = MapParams::read(&step.params).ok().filter(|params| params.text.is_some());
-        lines.extend(params.map(|params| {
-            let (flow, id) = (params.flow, &step.id);
-            format!("`chem manifest {flow_id} --children-of {id}` prints {flow} as it was then.")
+        lines.extend(params.and_then(|params| {
+            let print = Advice::command(CommandName::Manifest, &[&flow_id, &"--children-of", &step.id]);
+            print.then(format!(" prints {} as it was then.", params.flow)).render(shared)
         }));
     }
     lines.extend(caveats.iter().map(|caveat| format!("Warning: {caveat}.")));
