@@ -12,8 +12,8 @@ use super::network;
 use super::schema::{bring_up_to_date, read_status, refuse_foreign};
 use crate::store::PersistenceError;
 
-/// The number of pages in the WAL after which they are moved to the database: 16 MB. With a quarter of it, which is what SQLite takes,
-/// writers of many runs spend more than a third of their time on it.
+/// The number of pages in the WAL after which they are moved to the database: 16 MB. SQLite's own limit is a quarter of it, with which
+/// many small commits move the same pages often.
 const CHECKPOINT_PAGES: u32 = 4_000;
 
 /// How to treat a store that contains events and has an older schema. A store without events is always upgraded.
